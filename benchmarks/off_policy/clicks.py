@@ -214,18 +214,22 @@ def _judged(case: Case, settings: Settings) -> Judged:
     truth = ope.truth(
         case.truth, policy, 1, 2000 if settings.quick else _NUM_TRUTH, settings.seed + 3
     )
-    sample = gather(policy, log, [])
-    whole = None if is_fitted else ClickEstimates.of(policy, log, case.model, settings.seed)
+    sample, estimators = gather(policy, log, []), [PRESETS[name] for name in _NAMES]
+
+    def clicks_of(log: logs.Log, model: Any, sample: Sample) -> ClickEstimates:
+        return ClickEstimates.of(policy, log, model, estimators, sample, settings.seed)
+
+    whole = None if is_fitted else clicks_of(log, case.model, sample)
     direct, estimates = [], {name: [] for name in _NAMES}
     for start in range(0, number * _NUM_SESSIONS, _NUM_SESSIONS):
         rows = slice(start, start + _NUM_SESSIONS)
+        own: Sample = tf.nest.map_structure(lambda leaf, rows=rows: leaf[rows], sample)
         if whole is None:
             part = log.take(rows)
-            clicks = ClickEstimates.of(policy, part, case.model(part), settings.seed)
+            clicks = clicks_of(part, case.model(part), own)
         else:
             clicks = whole.take(rows)
         direct.append(clicks.probabilities.total.sum(1).mean())
-        own: Sample = tf.nest.map_structure(lambda leaf, rows=rows: leaf[rows], sample)
         for name in _NAMES:
             estimates[name].append(clicks.estimate(PRESETS[name], own, _LEVEL))
     return Judged(truth.value, np.array(direct), estimates)

@@ -13,6 +13,7 @@ from recsim_tf.logs.exports import to_minari, to_rlds
 from recsim_tf.logs.log import Labels, Log, LogStream, SlateLogProbs
 from recsim_tf.logs.logged_documents import Logged, with_logged_candidates
 from recsim_tf.logs.obp import from_obp, to_obp
+from recsim_tf.logs.observed_logs import with_observations
 from recsim_tf.logs.plans import logged_users
 from recsim_tf.logs.tables.table import from_table
 from recsim_tf.logs.tables.visits import TableVisits
@@ -51,4 +52,5 @@ __all__ = [
     "to_rlds",
     "to_table",
     "with_logged_candidates",
+    "with_observations",
 ]

@@ -1,6 +1,7 @@
 """Log-probabilities of logged slates under a policy."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from recsim_tf.core.distributions import SlateDistribution
 from recsim_tf.core.runs.execution import compiled, traced_call
 from recsim_tf.logs.log import Log, SlateLogProbs
 from recsim_tf.policies.stochastic import StochasticPolicy
+from recsim_tf.support.errors import error_line
 
 _CHUNK = 4096  # sessions that are computed at once
 
@@ -57,8 +59,10 @@ def walk(
             seen, shown = tf.nest.map_structure(
                 lambda leaf: tf.gather(leaf, step, axis=1), (observation, action)
             )
-            pairs = zip(policies.values(), states, strict=True)
-            decisions = (policy.decide(seen, state) for policy, state in pairs)
+            decisions = []
+            for (role, policy), state in zip(policies.items(), states, strict=True):
+                with _asked(role):
+                    decisions.append(policy.decide(seen, state))
             distributions, states = zip(*decisions, strict=True)
             for role, distribution in zip(policies, distributions, strict=True):
                 _check_fits(role, distribution, seen, shown)
@@ -80,7 +84,8 @@ def walk(
             raise ValueError(
                 "log.observation must be given to compute probabilities of the"
                 f" {' and the '.join(policies)}, got (): from_table reads it as candidates=, or the"
-                " probabilities themselves as propensity and target_propensity"
+                " probabilities themselves, of None or of a single policy beside a model, as"
+                " propensity and target_propensity"
             )
         parts = []
         for start in range(0, log.length.shape[0], at_once):
@@ -89,7 +94,9 @@ def walk(
                 (log.observation, log.action),
             )
             rows = tf.range(start, min(start + at_once, log.length.shape[0]))
-            part = traced_call(of_chunk, *given, rows)
+            # Values that a policy does not accept are found when the graph runs.
+            with _asked(" and ".join(policies), tf.errors.InvalidArgumentError):
+                part = traced_call(of_chunk, *given, rows)
             parts.append({name: tf.einsum("tb...->bt...", leaf) for name, leaf in part.items()})
         return {
             name: where_active(log.active, tf.concat([part[name] for part in parts], 0), 0)
@@ -97,6 +104,18 @@ def walk(
         }
 
     return of_log
+
+
+@contextlib.contextmanager
+def _asked(role: str, kind: type[Exception] = Exception) -> Iterator[None]:
+    """Raises a ValueError in place of an error of a policy that is asked about a log."""
+    try:
+        yield
+    except kind as error:  # A policy can raise anything.
+        raise ValueError(
+            f"{role} must accept the observations of the log, in which missing integers are -1"
+            f" (logs.with_observations makes those of a simulator): {error_line(error)}"
+        ) from error
 
 
 def _check_fits(role: str, distribution: tfd.Distribution, seen: Observation, shown: Nest) -> None:

@@ -119,12 +119,12 @@ def can_be_scored(log: Log, spec: Session) -> bool:
     if not lacks_innovations(log, draws.innovation):
         steps["innovation"] = draws.innovation
     logged = log._replace(innovation=by_field(draws.innovation, log.innovation, "innovation"))
-    return _is_of(log.documents, draws.candidates, allow_floats=False) and all(
-        _is_of(getattr(logged, name), like) for name, like in steps.items()
+    return is_of(log.documents, draws.candidates, allow_floats=False) and all(
+        is_of(getattr(logged, name), like) for name, like in steps.items()
     )
 
 
-def _is_of(logged: Nest, spec: Nest, allow_floats: bool = True) -> bool:
+def is_of(logged: Nest, spec: Nest, allow_floats: bool = True) -> bool:
     """True for logged arrays [S, T, ...] of the ranks of specs."""
     leaves, specs = tf.nest.flatten(logged), tf.nest.flatten(spec)
     return len(leaves) == len(specs) and all(

@@ -18,7 +18,7 @@ from recsim_tf.core.models.models import DocumentModel
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.logs.arguments import log_of
 from recsim_tf.logs.cuts import rows_of_steps
-from recsim_tf.logs.log import Log
+from recsim_tf.logs.log import Log, Sessions
 
 _PREFIX = "documents."
 
@@ -90,8 +90,7 @@ class Logged(DocumentModel):
             logged, is_logged = _logged_attributes(log)
         seen = ()
         if tf.nest.flatten(log.observation):
-            has_features = any(np.size(leaf) for leaf in tf.nest.flatten(log.observation.documents))
-            seen = log.observation.documents if has_features else ()
+            seen = log.observation.documents if _has_features(log) else ()
         if is_logged is None:
             is_logged = np.zeros(log.candidates.shape, bool)
         row = rows_of_steps(log).astype(np.int32)
@@ -245,6 +244,27 @@ def with_logged_candidates(simulator: Simulator, log: Any) -> Simulator:
         )
     documents = Logged(simulator.documents, log, dtype=simulator.documents.dtype)
     return simulator.replaced(documents=documents, num_candidates=log.candidates.shape[2])
+
+
+def following(simulator: Simulator, log: Sessions) -> Simulator:
+    """The simulator with the candidates of a log in memory, where the log has features of them, or
+    where a step lacks a document of the log. Any other simulator stays as it is.
+    """
+    if isinstance(simulator.documents, Logged) or not isinstance(log, Log):
+        return simulator
+    if isinstance(log.candidates, tuple):
+        return simulator
+    lacks_documents = log.candidates.shape[2] < len(log.labels.document)
+    if not (lacks_documents or log.labels.features):
+        return simulator
+    return with_logged_candidates(simulator, log)
+
+
+def _has_features(log: Log) -> bool:
+    """True for a log whose observed documents are more than the ids of the candidates."""
+    leaves = tf.nest.flatten(log.observation.documents)
+    is_ids = len(leaves) == 1 and np.array_equal(leaves[0], log.candidates)
+    return not is_ids and any(np.size(leaf) for leaf in leaves)
 
 
 def without_log(simulator: Simulator) -> Simulator:

@@ -15,7 +15,7 @@ from recsim_tf.logs.cuts import Cuts, Ends, users_leave, windows
 from recsim_tf.logs.episodes import session_spec
 from recsim_tf.logs.hidden_users import can_be_scored, draw_users
 from recsim_tf.logs.log import DRAWS, Log, Sessions
-from recsim_tf.logs.logged_documents import Logged, name_beside_log, with_logged_candidates
+from recsim_tf.logs.logged_documents import Logged, following, name_beside_log
 from recsim_tf.logs.missing import lacking
 from recsim_tf.logs.trajectories import by_field, from_rollout
 
@@ -98,9 +98,7 @@ class SessionPlan:
         if number > num_sessions:
             self.row = np.sort(generator.choice(number, num_sessions, replace=False))
         self.num_steps = log.max_length
-        self._model = self.simulator = simulator
-        if _has_candidates(log) and not isinstance(simulator.documents, Logged):
-            self.simulator = with_logged_candidates(simulator, log)
+        self._model, self.simulator = simulator, following(simulator, log)
         ends, last_day, self._users = _read(log, self.row)
         self._place = self.row if isinstance(log, Log) else np.arange(len(self.row)) % number
         if simulator.documents.shared or not _has_initial(simulator, self._users):
@@ -182,13 +180,6 @@ def _joined(pieces: list[Log]) -> Log:
     if len(by_piece) == 1:
         return Log(**by_piece[0])
     return Log(**tf.nest.map_structure(lambda *leaves: np.concatenate(leaves), *by_piece))
-
-
-def _has_candidates(log: Sessions) -> bool:
-    """True for a log whose candidates have features, or lack a document of the log in a step."""
-    if not isinstance(log, Log) or isinstance(log.candidates, tuple):
-        return False
-    return log.candidates.shape[2] < len(log.labels.document) or bool(log.labels.features)
 
 
 def _has_initial(simulator: Simulator, users: Log) -> bool:

@@ -12,8 +12,6 @@ from recsim_tf.core import nests
 from recsim_tf.core.base.types import (
     InitialDraws,
     Nest,
-    Observation,
-    SimulatorState,
     StepDraws,
     Trajectory,
     Transition,
@@ -27,6 +25,7 @@ from recsim_tf.logs.densities import densities
 from recsim_tf.logs.episodes import Session, session_spec
 from recsim_tf.logs.log import Log, LogStream, SlateLogProbs, repeat_last_step
 from recsim_tf.logs.logged_documents import without_log
+from recsim_tf.logs.observations import observed
 from recsim_tf.policies.random import random_policy
 
 # Users of a rollout. The number is limited, since a rollout holds all candidates of all steps.
@@ -70,7 +69,7 @@ def from_trajectory(
     log = _with_rewards(_log_of_draws(trajectory, shared), trajectory, reward_by_position)
     if simulator is None or shared:
         return log.check()
-    log = log._replace(observation=_by_session(_observed(simulator, trajectory), log.length))
+    log = log._replace(observation=_by_session(observed(simulator, trajectory), log.length))
     return _with_probabilities(log.check(), logging)
 
 
@@ -101,7 +100,7 @@ def from_rollout(trajectory: Trajectory, simulator: Simulator, logging: Any) -> 
     """
     log = _log_of_draws(trajectory, False)._replace(initial=())
     log = _with_rewards(log, trajectory, None)
-    log = log._replace(observation=_by_session(_observed(simulator, trajectory), log.length))
+    log = log._replace(observation=_by_session(observed(simulator, trajectory), log.length))
     return _with_probabilities(log.check(), logging)
 
 
@@ -194,23 +193,6 @@ def _with_probabilities(log: Log, logging: Any) -> Log:
     return log._replace(propensity=densities(logging, role="logging")(log)).check()
 
 
-def _observed(simulator: Simulator, trajectory: Trajectory) -> Observation:
-    """The agents' observations before each step, a nest of [T, B, ...]."""
-
-    @compiled
-    def observed(trajectory: Trajectory) -> Nest:
-        num_steps = trajectory.transitions.reward.shape[0]
-        first = simulator.observe(simulator.initial_state(trajectory.initial))
-
-        def write(arrays: Nest, step: tf.Tensor, state: SimulatorState, *_: Any):
-            return nests.write(arrays, step, simulator.observe(state))
-
-        arrays = nests.arrays_like(first, num_steps)
-        return nests.stack(simulator.retrace(trajectory, write, arrays, score=False))
-
-    return traced_call(observed, trajectory)
-
-
 def from_episodes(
     path: str | os.PathLike,
     simulator: Simulator,
@@ -240,7 +222,7 @@ def from_episodes(
     if shared:
         return log.check()
     user, documents, log_prob = read.observed()
-    seen = _observed(simulator, trajectory)._replace(user=user, documents=documents)
+    seen = observed(simulator, trajectory)._replace(user=user, documents=documents)
     log = log._replace(observation=_by_session(seen, log.length))
     if logging is None and not isinstance(log_prob, tuple):
         prefix = _by_session(log_prob, log.length)

@@ -17,7 +17,8 @@ robust estimators do. Where weights are not bent, w p is the new policy's click 
 cdr is cips and what the model says of documents that the log does not show.
 """
 
-from typing import Any, NamedTuple
+from collections.abc import Collection
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import tensorflow as tf
@@ -41,49 +42,105 @@ _STEPS = "the log cannot tell whether policies do not change which users are pre
 _POSITIONS = "how positions work in the click model"
 
 
+class _Sums(NamedTuple):
+    """Sums over the steps and positions of S sessions, float64 [S] each."""
+
+    weighted: np.ndarray  # the weighted rewards
+    # The clicks on the slates of the policy beyond the weighted clicks that the model expects.
+    rest: np.ndarray
+
+    @classmethod
+    def of(
+        cls,
+        probabilities: ClickProbabilities,
+        estimator: Estimator,
+        reward: np.ndarray,
+        discount: np.ndarray,
+    ) -> Self:
+        """The sums by probabilities of the sessions with rewards [S, T, K], discounts [S, T]."""
+        expected = _weighted(probabilities, estimator, probabilities.logged, discount)
+        return cls(
+            _weighted(probabilities, estimator, reward, discount),
+            (probabilities.total * discount).sum(1) - expected,
+        )
+
+
 class ClickEstimates(NamedTuple):
     """The parts of estimates by weights of click probabilities, for a policy and S sessions."""
 
     probabilities: ClickProbabilities
-    draws: list[ClickProbabilities]  # the same under draws of a fitted model's parameters
     documents: np.ndarray  # int [S, T, K], -1 where there is none
+    # The sums of each estimator under each draw of a fitted model's parameters.
+    draws: list[list[_Sums]]
+    estimators: tuple[Estimator, ...]
 
     @classmethod
-    def of(cls, policy: Any, log: Any, model: Any, seed: int) -> "ClickEstimates":
-        """The click probabilities of a log's sessions; the arguments are those of `evaluate`.
+    def of(
+        cls,
+        policy: Any,
+        log: Any,
+        model: Any,
+        estimators: Collection[Estimator],
+        sample: Sample,
+        seed: int,
+    ) -> "ClickEstimates":
+        """The click probabilities of a log's sessions. They need memory for one draw of the model's
+        parameters, and for the sums of each session under the others.
+
+        Args:
+          policy, log, model, seed: see `evaluate`.
+          estimators: the estimators with weights of clicks.
+          sample: the rewards and discounts of the sessions.
 
         Raises:
-          ValueError: see `ClickReader`.
+          ValueError: see `ClickReader`; and for rewards of whole slates, or rewards of documents
+            that were not clicked.
         """
         reader = ClickReader(policy, log, simulator_of(model), seed)
         draws = draws_of(model, seed)
         number = len(next(iter(draws.values()))) if draws else 0
-        return cls(
-            reader.read(),
-            [
-                reader.read({name: values[draw] for name, values in draws.items()})
-                for draw in range(number)
-            ],
-            _documents(list(log.pieces())),
+        parameters = [
+            {name: values[draw] for name, values in draws.items()} for draw in range(number)
+        ]
+        probabilities, documents, sums, start = [], [], [], 0
+        for part, by_draw in reader.parts([{}, *parameters]):
+            probabilities.append(next(by_draw))
+            documents.append(_distinct(part))
+            rows = slice(start, start + part.num_sessions)
+            reward, discount = sample.reward[rows], sample.discount[rows]
+            _check_rewards(probabilities[-1], reward, start)
+            sums.append(
+                [
+                    [_Sums.of(each, estimator, reward, discount) for estimator in estimators]
+                    for each in by_draw
+                ]
+            )
+            start = rows.stop
+        joined, by_estimator = (
+            tf.nest.map_structure(lambda *leaves: np.concatenate(leaves), *parts)
+            for parts in (probabilities, sums)
         )
+        return cls(joined, _numbered(documents), by_estimator, tuple(estimators))
 
     def take(self, rows: Any) -> "ClickEstimates":
         """The sessions at `rows`: positions, or a slice."""
-        return tf.nest.map_structure(lambda leaf: leaf[rows], self)
+        probabilities, documents, draws = tf.nest.map_structure(
+            lambda leaf: leaf[rows], (self.probabilities, self.documents, self.draws)
+        )
+        return ClickEstimates(probabilities, documents, draws, self.estimators)
 
     def estimate(self, estimator: Estimator, sample: Sample, level: float) -> Estimate:
-        """The estimate, with its verdict. `sample` has the rewards of the same sessions.
-
-        Raises:
-          ValueError: for rewards of whole slates, or rewards of documents that were not clicked.
-        """
+        """The estimate, with its verdict. `sample` has the rewards of the same sessions."""
         now = self.probabilities
-        _check_rewards(now, sample)
-        sessions = _session_values(now, estimator, sample)
+        sums = _Sums.of(now, estimator, sample.reward, sample.discount)
+        weighted, sessions = sums.weighted, _session_values(sums, now.clicked, estimator, sample)
         draws: Any = ()
         if self.draws:
-            draws = np.stack([_session_values(each, estimator, sample) for each in self.draws])
-        weighted = _weighted(now, estimator, sample.reward, sample.discount)
+            place = self.estimators.index(estimator)
+            values = (
+                _session_values(each[place], now.clicked, estimator, sample) for each in self.draws
+            )
+            draws = np.stack(list(values))
         diagnostics = WeightDiagnostics.of(
             _weighted(now, estimator, now.clicked, np.ones_like(sample.discount))[:, np.newaxis]
         )
@@ -171,44 +228,58 @@ def _weighted(
     return ((_bent(now, estimator) * values).sum(2) * discount).sum(1)
 
 
-def _session_values(now: ClickProbabilities, estimator: Estimator, sample: Sample) -> np.ndarray:
-    """Values of the sessions, [S]. Their mean is the estimate; their variance divided by S is its
-    variance, also where the mean reward of a click is estimated.
+def _session_values(
+    sums: _Sums, clicked: np.ndarray, estimator: Estimator, sample: Sample
+) -> np.ndarray:
+    """Values of the sessions with clicks [S, T, K], [S]. Their mean is the estimate; their variance
+    divided by S is its variance, also where the mean reward of a click is estimated.
     """
-    weighted = _weighted(now, estimator, sample.reward, sample.discount)
     if estimator.model == "none":
-        return weighted
-    rewards, clicks = sample.reward.sum((1, 2)), now.clicked.sum((1, 2))
+        return sums.weighted
+    rewards, clicks = sample.reward.sum((1, 2)), clicked.sum((1, 2))
     of_click = rewards.sum() / max(clicks.sum(), 1)
-    rest = (now.total * sample.discount).sum(1)
-    rest = rest - _weighted(now, estimator, now.logged, sample.discount)
-    influence = rest.mean() * (rewards - of_click * clicks) / max(clicks.mean(), 1 / len(clicks))
-    return weighted + of_click * rest + influence
+    influence = sums.rest.mean() * (rewards - of_click * clicks)
+    influence = influence / max(clicks.mean(), 1 / len(clicks))
+    return sums.weighted + of_click * sums.rest + influence
 
 
-def _check_rewards(now: ClickProbabilities, sample: Sample) -> None:
-    if sample.reward.shape[2] != now.clicked.shape[2]:
+def _check_rewards(now: ClickProbabilities, reward: np.ndarray, start: int) -> None:
+    """Checks the rewards of sessions, of which the first one has the number `start`."""
+    if reward.shape[2] != now.clicked.shape[2]:
         raise ValueError(
             "log.reward must be rewards by position for estimators of clicks, got those of slates"
         )
-    wrong = np.argwhere((sample.reward != 0) & (now.clicked == 0))
+    wrong = np.argwhere((reward != 0) & (now.clicked == 0))
     if len(wrong):
         session, step, position = wrong[0]
         raise ValueError(
             "log.reward must be 0 where nothing is clicked, for estimators of clicks, got"
-            f" {sample.reward[tuple(wrong[0])]:g} at session {session}, step {step}, position"
+            f" {reward[tuple(wrong[0])]:g} at session {start + session}, step {step}, position"
             f" {position}"
         )
 
 
-def _documents(pieces: list[Log]) -> np.ndarray:
-    """The numbers of the documents of all pieces, int [S, T, K]; -1 where there is none."""
-    leaves = [
-        np.concatenate([np.asarray(leaf) for leaf in by_piece])
-        for by_piece in zip(*(tf.nest.flatten(piece.documents) for piece in pieces), strict=True)
-    ]
-    shown = np.concatenate([piece.counted for piece in pieces])
+def _distinct(log: Log) -> tuple[np.ndarray, np.ndarray]:
+    """The distinct documents of sessions, rows of their attributes [D, F] in ascending order, and
+    the documents at each position by their row, int [S, T, K]; -1 where there is none.
+    """
+    shown = log.counted
+    leaves = [np.asarray(leaf) for leaf in tf.nest.flatten(log.documents)]
     rows = np.concatenate([leaf[shown].reshape(shown.sum(), -1) for leaf in leaves], axis=1)
-    numbers = np.full(shown.shape, -1)
-    numbers[shown] = np.unique(rows, axis=0, return_inverse=True)[1].reshape(-1)
-    return numbers
+    distinct, row = np.unique(rows, axis=0, return_inverse=True)
+    documents = np.full(shown.shape, -1)
+    documents[shown] = row.reshape(-1)
+    return distinct, documents
+
+
+def _numbered(parts: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+    """The numbers of the documents of all parts, see `_distinct`, int [S, T, K]; -1 for none."""
+    distinct, documents = zip(*parts, strict=True)
+    _, number = np.unique(np.concatenate(distinct), axis=0, return_inverse=True)
+    numbers = np.split(number.reshape(-1), np.cumsum([len(rows) for rows in distinct])[:-1])
+    return np.concatenate(
+        [
+            np.append(of_row, -1)[part]  # The last entry stands for no document.
+            for of_row, part in zip(numbers, documents, strict=True)
+        ]
+    )

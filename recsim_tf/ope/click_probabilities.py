@@ -1,7 +1,7 @@
 """Click probabilities by a click model, on the slates of a log and on those of another policy."""
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -36,8 +36,8 @@ class ClickProbabilities(NamedTuple):
     # [S, T, K], of the logged documents on the slates of the policy; 0 where it does not show them
     new: Any
     total: Any  # [S, T], the expected number of clicks on the slates of the policy
-    # [S, T, K, K], `[..., j, i]` is the probability that the logged document i is clicked on the
-    # policy's slate and stands above the logged document j
+    # [S, T, K], of the logged documents: the probability that it is clicked on the policy's slate
+    # and stands above a logged document, summed over the weighted clicks on the latter
     above: Any
 
     @property
@@ -78,38 +78,47 @@ class ClickReader:
       seed: the seed of the draws, an integer.
 
     Raises:
-      ValueError: for a model without clicks, a log that lacks draws of the users, or documents that
-        are unknown.
+      ValueError: for a policy without a density; and, when probabilities are read, for a model
+        without clicks, a log that lacks draws of the users, or documents that are unknown.
     """
 
     def __init__(self, policy: Any, log: Any, simulator: Simulator, seed: int = 0):
-        self._scorer, self._seed = scoring_simulator(simulator), seed
-        drawn = walk({"policy": policy}, functools.partial(_slates, seed))
-        self._pieces = [
-            (_piece(self._scorer, part, slates[start : start + _CHUNK]), part.active)
-            for piece in log.pieces()
-            for slates in [drawn(piece)["slates"].numpy()]
-            for start in range(0, piece.num_sessions, _CHUNK)
-            for part in [piece.take(slice(start, start + _CHUNK)).pad(piece.max_length)]
-        ]
+        self._scorer, self._log, self._seed = scoring_simulator(simulator), log, seed
+        self._drawn = walk({"policy": policy}, functools.partial(_slates, seed))
+
+    def parts(
+        self, parameters: Sequence[Mapping[str, Any]]
+    ) -> Iterator[tuple[Log, Iterator[ClickProbabilities]]]:
+        """The sessions of the log in parts, in their order, each with its probabilities under each
+        of several values of the simulator's parameters by name. Memory does not grow with the log
+        if the probabilities are used one after the other.
+        """
+        for piece in self._log.pieces():
+            slates = self._drawn(piece)["slates"].numpy()
+            for start in range(0, piece.num_sessions, _CHUNK):
+                rows = slice(start, start + _CHUNK)
+                part = piece.take(rows).pad(piece.max_length)
+                tensors = _piece(self._scorer, part, slates[rows])
+                yield part, (self._probabilities(tensors, part.active, each) for each in parameters)
 
     def read(self, parameters: Mapping[str, Any] | None = None) -> ClickProbabilities:
         """The probabilities of all sessions, with parameters of the simulator by name."""
-        parts = []
-        for piece, active in self._pieces:
-            values = traced_call(self._of_piece, piece, dict(parameters or {}))
-            by_session = tf.nest.map_structure(
-                lambda leaf: np.swapaxes(leaf.numpy(), 0, 1).astype(np.float64), values
-            )
-            parts.append(
-                tf.nest.map_structure(
-                    lambda leaf, active=active: np.where(
-                        active.reshape([*active.shape, *[1] * (leaf.ndim - 2)]), leaf, 0.0
-                    ),
-                    by_session,
-                )
-            )
+        parts = [next(values) for _, values in self.parts([parameters or {}])]
         return tf.nest.map_structure(lambda *leaves: np.concatenate(leaves), *parts)
+
+    def _probabilities(
+        self, piece: _Piece, active: np.ndarray, parameters: Mapping[str, Any]
+    ) -> ClickProbabilities:
+        """The probabilities of the sessions of a piece, whose steps are `active`, bool [B, T]."""
+
+        def by_session(leaf: tf.Tensor) -> np.ndarray:
+            values = np.swapaxes(leaf.numpy(), 0, 1).astype(np.float64)
+            is_active = active.reshape([*active.shape, *[1] * (values.ndim - 2)])
+            return np.where(is_active, values, 0.0)
+
+        return tf.nest.map_structure(
+            by_session, traced_call(self._of_piece, piece, dict(parameters))
+        )
 
     @functools.cached_property
     def _of_piece(self) -> Any:
@@ -169,14 +178,21 @@ def _of_step(
     is_at = tf.one_hot(places, size, dtype=probs.dtype)
     of_logged = probs[..., tf.newaxis] * is_at
     stands_above = tf.cumsum(of_logged, axis=2, exclusive=True)
-    return ClickProbabilities(
+    values = ClickProbabilities(
         clicked=clicked,
         logged=clicks.mean(),
         conditional=tf.where(clicked == 1, happened, 1 - happened),
         new=tf.reduce_mean(tf.reduce_sum(of_logged, axis=2), axis=1),
         total=tf.reduce_mean(tf.reduce_sum(probs, axis=2), axis=1),
-        above=tf.einsum("bdkj,bdki->bji", is_at, stands_above) / number,
+        above=(),
     )
+    # `[:, j, i]` is the probability that i is clicked and stands above j.
+    pairs = tf.einsum("bdkj,bdki->bji", is_at, stands_above) / number
+    new, logged, was_clicked, pairs = (
+        tf.cast(leaf, tf.float64) for leaf in (values.new, values.logged, clicked, pairs)
+    )
+    weighted = tf.math.divide_no_nan(new, logged) * was_clicked
+    return values._replace(above=tf.einsum("bji,bj->bi", pairs, weighted))
 
 
 def _clicks(

@@ -115,9 +115,8 @@ def shift_by_attraction(
     if information <= _ROUNDING * weights.sum() or not weighted.any():
         return 0.0
     slope = float((weights * centered * np.log(weights)).sum()) / information
-    on_new = np.einsum("stji,sti->stj", now.above, excess)
-    change = on_new - _sums_above(excess * now.logged)
-    return slope * float((weighted * change).sum() / weighted.sum())
+    on_logged = weighted * _sums_above(excess * now.logged)
+    return slope * float(((now.above * excess).sum() - on_logged.sum()) / weighted.sum())
 
 
 def _sums_above(values: np.ndarray) -> np.ndarray:

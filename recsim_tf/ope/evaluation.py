@@ -19,9 +19,10 @@ from recsim_tf.core.base.validation import (
     check_type,
     kind_of,
 )
-from recsim_tf.logs.arguments import log_of
+from recsim_tf.logs.arguments import log_of, simulator_of
 from recsim_tf.logs.densities import missing_support
 from recsim_tf.logs.log import Sessions
+from recsim_tf.logs.observed_logs import with_observations
 from recsim_tf.ope.click_estimates import ClickEstimates
 from recsim_tf.ope.diagnostics import warning_of_few_earning_sessions
 from recsim_tf.ope.estimators import PRESETS, Estimator, Values
@@ -61,11 +62,13 @@ def evaluate(
 
     Args:
       policy: the policy to judge. Estimators with weights need a `StochasticPolicy`, or None where
-        the log has its probabilities.
+        the log has its probabilities. Beside a model, the log's probabilities also serve for a
+        single policy, which then acts in simulations only, if the log has no observations.
       log: a `Log`, or an object whose `pieces()` are logs, such as a `LogStream`.
       estimators: names of `PRESETS`, or a mapping of estimators by name.
       model: a model of the users, see `Simulations`. The estimators simulated, calibrated and dr
-        read it; cips and cdr need its click model, and no probabilities of slates.
+        read it; cips and cdr need its click model, and no probabilities of slates. Policies are
+        asked about the log as agents of the model observe it, see `logs.with_observations`.
       logging: the policy that logged. It is simulated, and pi and estimators whose `reads` is a
         function need its distribution. Where the log has no probabilities, those of this policy are
         used; if it comes from `fit_logging`, the verdicts say so.
@@ -139,11 +142,22 @@ def compare(
     simulations = functools.cache(
         lambda: Simulations(model, logging, log, num_simulated, seed, gamma)
     )
+    observed = functools.cache(lambda: observed_by(model, log))
+    is_target = model is not None and len(policies) == 1
     results = Results()
     for name, policy in policies.items():
-        inputs = EvaluationInputs(policy, log, chosen, model, logging, q, gamma, seed, simulations)
+        inputs = EvaluationInputs(
+            policy, log, chosen, model, logging, q, gamma, seed, simulations, observed, is_target
+        )
         results[name] = _result(inputs, level)
     return results
+
+
+def observed_by(model: Any, log: Sessions) -> Sessions:
+    """The log with the observations of a model, see `with_observations`; without a model, the log
+    itself. Raises a ValueError for an argument that is no model.
+    """
+    return log if model is None else with_observations(simulator_of(model), log)
 
 
 def _result(inputs: "EvaluationInputs", level: float) -> Result:
@@ -166,7 +180,11 @@ def _result(inputs: "EvaluationInputs", level: float) -> Result:
 class EvaluationInputs:
     """The inputs of estimators for a policy and a log, each computed when it is first needed.
 
-    The arguments are those of `evaluate`, and a function that makes the simulations.
+    The arguments are those of `evaluate`, and these:
+      simulations: a function that makes the simulations.
+      observed: a function that gives the log as policies are asked about it, see `observed_by`.
+      is_target: whether the policy is the one whose target probabilities a log without
+        observations may have.
     """
 
     policy: Any
@@ -178,6 +196,8 @@ class EvaluationInputs:
     gamma: float
     seed: int
     simulations: Callable[[], Simulations]
+    observed: Callable[[], Sessions]
+    is_target: bool = False
 
     @functools.cached_property
     def sample(self) -> Sample:
@@ -186,7 +206,10 @@ class EvaluationInputs:
         weighted = [each for each in self.estimators.values() if each.is_weighted]
 
         def read(estimators: Sequence[Estimator]) -> Sample:
-            return gather(self.policy, self.log, estimators, self.gamma, self.logging, self.seed)
+            if self._has_target:
+                return gather(None, self.log, estimators, self.gamma, self.logging, self.seed)
+            log = self.observed() if estimators else self.log
+            return gather(self.policy, log, estimators, self.gamma, self.logging, self.seed)
 
         if len(weighted) < len(self.estimators):
             # Weights are used to check models if the log and both policies have probabilities. A
@@ -196,12 +219,24 @@ class EvaluationInputs:
         return read(weighted)
 
     @functools.cached_property
+    def _has_target(self) -> bool:
+        """True if the log itself has the probabilities of the policy, which then serve as weights,
+        since the policy cannot be asked about it.
+        """
+        first = next(iter(self.log.pieces()))
+        has_target = bool(tf.nest.flatten(first.target))
+        return self.is_target and has_target and not tf.nest.flatten(first.observation)
+
+    @functools.cached_property
     def _simulated(self) -> Simulated:
         return self.simulations().of(self.policy)
 
     @functools.cached_property
     def _clicks(self) -> ClickEstimates:
-        return ClickEstimates.of(self.policy, self.log, self.model, self.seed)
+        estimators = [each for each in self.estimators.values() if each.weights_clicks]
+        return ClickEstimates.of(
+            self.policy, self.observed(), self.model, estimators, self.sample, self.seed
+        )
 
     @functools.cached_property
     def _values(self) -> Callable[[bool], Values]:
@@ -209,16 +244,17 @@ class EvaluationInputs:
         q = self.q or (SimulatedQ(simulator) if simulator is not None else Regression())
         return functools.cache(
             lambda by_position: values_of(
-                self.policy, self.log, q, self.gamma, by_position, self.seed
+                self.policy, self.observed(), q, self.gamma, by_position, self.seed
             )
         )
 
     @functools.cached_property
     def _never_logged_share(self) -> float:
         """The share of the policy's slates that are never logged; 0 where it is unknown."""
-        if self.policy is None or not isinstance(self.logging, StochasticPolicy):
+        is_asked = self.policy is not None and not self._has_target
+        if not is_asked or not isinstance(self.logging, StochasticPolicy):
             return 0.0
-        return missing_support(self.policy, self.logging, self.log, self.seed)
+        return missing_support(self.policy, self.logging, self.observed(), self.seed)
 
     def estimate(
         self, name: str, estimator: Estimator, level: float, rows: Any = slice(None)

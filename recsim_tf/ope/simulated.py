@@ -15,6 +15,7 @@ from recsim_tf.evaluation.baselines import AnyPolicy, CheckedPolicy, as_rollout
 from recsim_tf.evaluation.value import value
 from recsim_tf.logs.arguments import simulator_of
 from recsim_tf.logs.log import Log, Sessions
+from recsim_tf.logs.observed_logs import check_slates
 from recsim_tf.logs.plans import SessionPlan
 from recsim_tf.ope.estimators import PRESETS, Estimator
 from recsim_tf.ope.responses import Bias, ResponseGap, mean_of, widened
@@ -63,12 +64,7 @@ class Simulations:
     ):
         simulator = simulator_of(model)
         check_at_least(2, num_simulated=num_sessions)
-        slate_size = next(iter(log.pieces())).slate_size
-        if simulator.slate_size != slate_size:
-            raise ValueError(
-                f"model must show slates of {slate_size} documents, like the log, got"
-                f" {simulator.slate_size}"
-            )
+        check_slates(simulator, next(iter(log.pieces())))
         self._draws = draws_of(model, seed)
         self._plan = SessionPlan(simulator, log, num_sessions, seed)
         few = max(num_sessions // _NUM_DRAWS, 2)

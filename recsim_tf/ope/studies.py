@@ -12,7 +12,7 @@ from recsim_tf.core.simulator import Simulator
 from recsim_tf.logs.log import Log
 from recsim_tf.logs.trajectories import from_trajectory
 from recsim_tf.ope.estimators import Estimator
-from recsim_tf.ope.evaluation import EvaluationInputs, chosen_estimators
+from recsim_tf.ope.evaluation import EvaluationInputs, chosen_estimators, observed_by
 from recsim_tf.ope.simulated import Simulations, truth
 from recsim_tf.ope.values import QModel
 from recsim_tf.support.summaries import table_html
@@ -142,7 +142,10 @@ def study(
         simulations = functools.cache(
             lambda: Simulations(model, logging, log, _NUM_SIMULATED, seed + 2, 1.0)
         )
-        return EvaluationInputs(policy, log, chosen, model, logging, q, 1.0, seed + 2, simulations)
+        observed = functools.cache(lambda: observed_by(model, log))
+        return EvaluationInputs(
+            policy, log, chosen, model, logging, q, 1.0, seed + 2, simulations, observed
+        )
 
     inputs = inputs_of(log)
     expected = truth(simulator, policy, num_steps, num_truth, seed + 1).value

@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -10,7 +11,9 @@ import tensorflow as tf
 from recsim_tf import choice, logs, ope
 from recsim_tf.core.base.types import Observation
 from recsim_tf.logs import Log
-from recsim_tf.ope.click_probabilities import ClickReader
+from recsim_tf.ope.click_estimates import ClickEstimates
+from recsim_tf.ope.click_probabilities import ClickProbabilities, ClickReader
+from recsim_tf.ope.sample import Sample
 from recsim_tf.policies import Deterministic, PlackettLucePolicy
 from tests.environments.page_clicks.worlds import NUM_ITEMS, SLATE_SIZE, pages
 from tests.refusals import assert_refused
@@ -286,6 +289,66 @@ def test_a_log_in_pieces_has_the_same_estimates():
     for name in expected:
         assert result[name].value == pytest.approx(expected[name].value, rel=1e-6)
         assert result[name].verdict == expected[name].verdict
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_pieces_of_a_log():
+    """Each piece has a ballast of twelve megabytes that nothing reads."""
+    ballast = (3, 1, 500_000)
+
+    def peak(number):
+        stream = logs.LogStream(
+            lambda: (tiny()._replace(innovation=np.zeros(ballast)) for _ in range(number))
+        )
+        tracemalloc.start()
+        judged(stream, LIST)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return peak
+
+    peak(2)
+    assert peak(8) - peak(2) < np.zeros(ballast).nbytes
+
+
+def by_hand():
+    """40 sessions with a click at one of two positions, with a reward of 1 or of 3 each."""
+    clicked = np.tile([[[1.0, 0.0]], [[0.0, 1.0]]], [20, 1, 1])
+    logged = np.full([40, 1, 2], 0.4)
+    probabilities = ClickProbabilities(
+        clicked=clicked,
+        logged=logged,
+        conditional=logged,
+        new=np.tile([[[0.2, 0.4]]], [40, 1, 1]),
+        total=np.full([40, 1], 0.9),
+        above=np.zeros([40, 1, 2]),
+    )
+    estimators = (ope.PRESETS["cips"], ope.PRESETS["cdr"])
+    documents = np.tile([[[0, 1]]], [40, 1, 1])
+    sample = Sample({}, clicked * [1.0, 3.0], np.ones([40, 1]))
+    return ClickEstimates(probabilities, documents, [], estimators), sample
+
+
+def test_the_clicks_of_a_model_are_added_with_the_mean_reward_of_a_click():
+    """Weights are 0.5 and 1. A click earns 2 in the mean, so that the model's 0.9 clicks, beyond
+    the 0.6 that it expects by weights, earn 0.6. The noise of that 2 belongs to the sessions.
+    """
+    clicks, sample = by_hand()
+    cips, cdr = (clicks.estimate(each, sample, 0.95) for each in clicks.estimators)
+    np.testing.assert_allclose(cips.sessions[:2], [0.5 * 1, 1 * 3])
+    assert cips.value == pytest.approx(1.75)
+    np.testing.assert_allclose(cdr.sessions[:2], [0.5 + 0.6 - 0.3, 3 + 0.6 + 0.3])
+    assert cdr.value == pytest.approx(1.75 + 0.6)
+
+
+def test_sessions_are_taken_from_the_parts_of_estimates():
+    clicks, sample = by_hand()
+    rows = slice(0, 20)
+    part = Sample({}, sample.reward[rows], sample.discount[rows])
+    whole, half = (
+        each.estimate(ope.PRESETS["cips"], of_sessions, 0.95)
+        for each, of_sessions in ((clicks, sample), (clicks.take(rows), part))
+    )
+    np.testing.assert_array_equal(half.sessions, whole.sessions[rows])
 
 
 @pytest.mark.slow

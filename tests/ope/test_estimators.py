@@ -8,7 +8,7 @@ from recsim_tf import logs, ope
 from recsim_tf.agents.shared.slate_table import all_slates
 from recsim_tf.core.runs.execution import compiled
 from recsim_tf.logs.densities import densities
-from recsim_tf.ope.estimators import READS, terms
+from recsim_tf.ope.estimators import READS, Values, terms
 from recsim_tf.ope.sample import gather
 from tests.ope.worlds import CLICKS, log_of_clicks, log_of_leavers, near
 from tests.processes import run_python
@@ -205,6 +205,28 @@ def test_the_value_has_the_gradient_of_reinforce_with_importance_weights():
     np.testing.assert_allclose(found, tape.gradient(reinforce, sharpness), rtol=1e-5)
     expected = ope.evaluate(policy, log, ["ips"])["ips"].value
     assert float(value) == pytest.approx(expected, rel=1e-6)
+
+
+def test_means_of_a_model_have_the_bent_weights_of_the_steps_before():
+    """The first mean counts fully: before the first slate there is nothing to weight. The weights
+    of steps are 4 and 1, and 0.5 and 3.
+    """
+    read = {"slate": np.array([[4.0, 1.0], [0.5, 3.0]])}
+    ones = np.ones([2, 2, 1])
+    for weights, of_rewards, of_means in (
+        (ope.Weights(), [[4, 4], [0.5, 1.5]], [[1, 4], [1, 0.5]]),
+        (ope.Weights(cap=2.0), [[2, 2], [0.5, 1.5]], [[1, 2], [1, 0.5]]),
+        (ope.Weights(switch=2.0), [[0, 0], [0.5, 1.5]], [[1, 0], [1, 0.5]]),
+        (
+            ope.Weights(shrinkage=1.0),
+            [[4 / 17, 4 / 17], [0.4, 1.5 / 3.25]],
+            [[1, 4 / 17], [1, 0.4]],
+        ),
+    ):
+        estimator = ope.Estimator(model="baseline", weights=weights)
+        parts = terms(estimator, read, ones, ones[..., 0], Values(0.25 * ones, 0.5 * ones))
+        np.testing.assert_allclose(parts.weights, np.concatenate([of_rewards, of_means], axis=1))
+        np.testing.assert_allclose(parts.values, [[0.75, 0.75, 0.5, 0.5]] * 2)
 
 
 @pytest.mark.slow

@@ -302,6 +302,29 @@ def test_where_the_log_does_not_show_responses_the_error_is_as_large_as_the_gain
         np.testing.assert_allclose(interval, sorted((0.0, 2 * size)), atol=2e-3)
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+def test_intervals_reach_to_the_side_on_which_the_log_gains_more_than_the_model(sign):
+    """Half of the sessions have the weight 1.5 and half 0.5. By weights the log, in which only
+    sessions of the one half earn 1, has a gain of 0.25 or -0.25, and the model has none.
+    """
+    weights = np.tile([1.5, 0.5], 100)
+    earns = np.tile([1.0, 0.0] if sign > 0 else [0.0, 1.0], 100)
+    of_model = np.tile([1.0, 1.0, 0.0, 0.0], 50)
+    log, played = (
+        Sample({"slate": weights[:, None]}, rewards[:, None, None], np.ones([200, 1]))
+        for rewards in (earns, of_model)
+    )
+    estimate = Simulated(of_model, (), of_model, (), response=played).difference(log, level=0.95)
+    gap = estimate.response.mean
+    assert gap.value == pytest.approx(0.25 * sign)
+    assert estimate.value == pytest.approx(0.5)
+    assert estimate.gain.value == 0
+    # Intervals have the same margin beyond both bounds of the bias, 0 and the gap.
+    np.testing.assert_allclose(np.mean(estimate.interval), 0.5 + 0.125 * sign)
+    np.testing.assert_allclose(np.mean(estimate.gain.interval), 0.125 * sign)
+    assert np.ptp(estimate.gain.interval) > 0.25
+
+
 def test_the_variance_between_draws_has_no_noise_of_sessions():
     rng = np.random.default_rng(0)
     of_draws, of_sessions = rng.normal(size=[200, 1]), 3 * rng.normal(size=[1, 400])

@@ -22,6 +22,7 @@ from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.fitting import load_model
 from recsim_tf.logs.arguments import log_of
 from recsim_tf.logs.log import Sessions
+from recsim_tf.logs.logged_documents import following
 from recsim_tf.ope import report
 from recsim_tf.ope.evaluation import chosen_estimators
 from recsim_tf.policies import Deterministic, StochasticPolicy
@@ -29,6 +30,7 @@ from recsim_tf.support.errors import UsageError
 
 # The policy of a log that brings its probabilities.
 _OF_LOG = "target policy"
+_NUM_USERS = 100  # whose first slates show whether a policy is deterministic
 _TABLES = (".csv", ".csv.gz", ".csv.zip", ".parquet", ".pq")
 
 
@@ -125,7 +127,8 @@ def run_ope(folder: RunDirectory, run: OpeRun, trusted: Sequence[str] = ()) -> d
             policies = {_OF_LOG: None}
         if not policies:
             raise UsageError("run_ope.policies must hold at least one policy, got none")
-        judged = {name: _with_density(policy, first) for name, policy in policies.items()}
+        met = None if made_for is None else following(made_for, log)
+        judged = {name: _with_density(policy, met) for name, policy in policies.items()}
         results = ope.compare(
             judged,
             log,
@@ -193,9 +196,11 @@ def _stochastic(policy: Any) -> StochasticPolicy | None:
     return policy if isinstance(policy, StochasticPolicy) else None
 
 
-def _with_density(policy: Policy | None, log: logs.Log) -> Any:
+def _with_density(policy: Policy | None, simulator: Simulator | None) -> Any:
     """The policy, as a `Deterministic` one if its first slates do not depend on the seed."""
-    if policy is None or isinstance(policy, StochasticPolicy):
+    if policy is None or simulator is None or isinstance(policy, StochasticPolicy):
         return policy
+    number = simulator.num_users or _NUM_USERS * simulator.fewest_users
     certain = Deterministic(policy)
-    return certain if certain.holds(log.first_observation()) else policy
+    is_certain = certain.holds(simulator.observe(simulator.reset(number, seed=0)))
+    return certain if is_certain else policy

@@ -106,8 +106,8 @@ def from_table(
         session, step (or timestamp) and document, and numeric features of the document in all other
         columns. All steps have the same number N. The log's `observation.documents` are the
         features, float32 [S, T, N, P], or without features the documents, int32 [S, T, N];
-        `observation.user` has the columns of users and context by name. Without such a table all
-        documents are the candidates of each step.
+        `observation.user` has the columns of users and context by name, see also
+        `with_observations`. Without such a table all documents are the candidates of each step.
       document_ids: [D], the ids of all documents; by default the ids in the tables.
       slate_size: size of slates K, at most 10,000; by default the largest number of impressions of
         a slate.
