@@ -1,16 +1,29 @@
 import numpy as np
 import pytest
 import sections
-from fits import fields, log
+from fits import fields, log, recovery
 
 from tests.benchmarks.runs import QUICK, quick_run, quick_section
 
 
 def test_a_quick_recovery_prints_and_writes_its_figures(tmp_path):
     content, printed = quick_run(tmp_path, "fitting.py", "recovery", "--seed=1")
-    assert 0 < content["figures"]["recovery.max_relative_error"] < 1
-    assert 0 <= content["figures"]["recovery.pooled_coverage"] <= 1
-    (first, _) = content["details"]["recovery"]["rows"]
+    figures, rows = content["figures"], content["details"]["recovery"]["rows"]
+    truth = np.array([value for value, _ in recovery.TRUTH.values()])
+    estimates, standard_errors = (
+        np.array([[row[field][name] for name in recovery.TRUTH] for row in rows])
+        for field in ("estimates", "standard_errors")
+    )
+    z_scores = (estimates - truth) / standard_errors
+    assert np.abs(z_scores).max() < 4
+    largest = np.abs(estimates[0] / truth - 1).max()
+    assert figures["recovery.max_relative_error"] == pytest.approx(largest)
+    # Intervals of parameters of a limited range are not symmetric.
+    is_clear = (np.abs(z_scores) < 1.5) | (np.abs(z_scores) > 2.5)
+    covered = [[row["covered"][name] for name in recovery.TRUTH] for row in rows]
+    np.testing.assert_array_equal(np.array(covered)[is_clear], (np.abs(z_scores) < 2)[is_clear])
+    assert figures["recovery.pooled_coverage"] == np.mean(covered)
+    first = rows[0]
     assert set(first["estimates"]) <= {line.split()[0] for line in printed.splitlines() if line}
     command = "python benchmarks/fitting.py recovery --quick --seed=1 --json=PATH"
     assert sorted(content["command"].split()) == sorted(command.split())
@@ -20,7 +33,16 @@ def test_a_quick_recovery_prints_and_writes_its_figures(tmp_path):
 @pytest.mark.filterwarnings("ignore:.*effective draws")
 def test_a_quick_study_of_fields_says_what_was_done_with_each():
     result = fields.fields(QUICK)
-    assert 0 <= result.figures["fields.coverage"] <= 1
+    rows, figures = result.details["rows"], result.figures
+    truth = [np.ravel(value) for value, _ in fields.TRUTH.values()]
+    assert [row["truth"] for row in rows] == QUICK.replications * np.concatenate(truth).tolist()
+    assert figures["fields.coverage"] == np.mean([bool(row["covered"]) for row in rows])
+    is_known = [row for row in rows if row["standard_error"] > 0]
+    assert len(is_known) > 0
+    for row in is_known:
+        z_score = (row["estimate"] - row["truth"]) / row["standard_error"]
+        assert row["z_score"] == pytest.approx(z_score)
+        assert row["covered"] or abs(z_score) > 1.5
     printed = "\n".join(result.lines)
     assert "device, where missing, summed out; the initial draw taste summed out by" in printed
     assert "users.loc[1]" in printed

@@ -31,13 +31,31 @@ def test_a_quick_run_fits_and_scores_all_ten_models(tmp_path, pages):
     content, printed = quick_run(
         tmp_path, "fitting.py", "click_models", f"--path={pages}", f"--test={pages}"
     )
-    found = content["figures"]
+    found, models = content["figures"], content["details"]["click_models"]
     seconds = {"click_models.seconds.ubm", "click_models.seconds.dbn"}
     assert set(found) == {f"click_models.{name}" for name in NAMES} | seconds
     assert all((value < 0) == (name not in seconds) for name, value in found.items())
     assert "ubm >= pbm >= dctr >= rctr >= gctr in training" in printed
     assert "0 of the pages to score show a pair" in printed
     assert str(pages) not in str(content)
+    train, kept = (
+        log.take(range(0, log.num_sessions, 100)).response[:, 0]
+        for log in read_result_pages(pages).log.split(click_models._HELD_OUT)
+    )
+    # A logistic prior of a logit is that of one click and one page without, for a rate.
+    for name, clicks, number in (
+        ("gctr", train.sum(keepdims=True), train.size),
+        ("rctr", train.sum(axis=0), len(train)),
+    ):
+        rate = (clicks + 1) / (number + 2)
+        nats = np.where(kept == 1, np.log(rate), np.log1p(-rate)).mean()
+        assert found[f"click_models.{name}"] == pytest.approx(nats, abs=1e-3)
+    # The chain rule: whatever the model, the clicks given those above them make up the page.
+    for name in NAMES - {"cm"}:
+        perplexity = np.exp(-found[f"click_models.{name}"])
+        assert models[name]["conditional"][1] == pytest.approx(perplexity, rel=1e-4)
+    for name in ("gctr", "rctr", "dctr"):  # Whose clicks are independent.
+        assert models[name]["perplexity"] == pytest.approx(models[name]["conditional"], rel=1e-4)
 
 
 def test_pairs_that_no_training_page_shows_are_counted(pages):

@@ -23,7 +23,43 @@ SECTIONS = {
 }
 
 
+def of_clicks(figures, details):
+    """The model's own value of the new ranking is within 10 % of the truth, where it is right."""
+    errors = {name: np.divide(row["direct"], row["truth"]) - 1 for name, row in details.items()}
+    assert np.abs(errors["pbm, fitted"]).max() < 0.1
+    assert np.abs(errors["pbm, shrunk"]).min() > 0.02
+
+
+def of_one_step(figures, details):
+    """Figures of a world are ratios of its estimators. Three logs have coverages of thirds."""
+
+    def error(world, estimator):
+        return figures[f"one_step.{world}.{estimator}.error"]
+
+    for name, world, first, second in (
+        ("cascade.rips_vs_ips", "cascade", "rips", "ips"),
+        ("several_clicks.cascade_dr_vs_rips", "several_clicks", "cascade_dr", "rips"),
+        ("near_greedy.set_vs_ips", "near_greedy", "snset_ips", "snips"),
+    ):
+        assert figures[f"one_step.{name}"] == error(world, first) / error(world, second)
+    for name, value in figures.items():
+        if name.count(".") == 3:
+            bias, spread = (
+                figures[name.rpartition(".")[0] + f".{each}"] for each in ("bias", "bias_error")
+            )
+            if name.endswith(".error"):
+                # Of three logs: the mean square is that of the bias and of the variance.
+                assert value**2 == pytest.approx(bias**2 + 2 * spread**2)
+            if name.endswith(".coverage"):
+                assert round(3 * value, 6) in range(4)
+
+
+CHECKS = {"clicks": of_clicks, "one_step": of_one_step}
+
+
 @pytest.mark.parametrize("section", SECTIONS)
 def test_a_quick_section_gives_its_figures(section):
-    figures, _ = quick_section(f"off_policy.{section}.measure")
+    figures, details = quick_section(f"off_policy.{section}.measure")
     assert np.isfinite([figures[name] for name in SECTIONS[section]]).all()
+    if check := CHECKS.get(section):
+        check(figures, details)

@@ -81,3 +81,12 @@ def test_a_rollout_is_divided_in_the_same_way_on_every_device(simulator, monkeyp
     monkeypatch.setattr(execution, "only_cpu", lambda: False)
     assert here == _division(simulator, policy, NUM_USERS, NUM_STEPS) == Division(2)
     assert _division(simulator, policy, NUM_USERS, NUM_STEPS - 1) == Division()
+
+
+@pytest.mark.parametrize(
+    ("sensitivity", "parts"), [(0.01, 2), (np.full(1, 0.01), 2), (np.full(NUM_USERS, 0.01), 1)]
+)
+def test_users_who_have_values_of_a_parameter_each_are_not_divided(simulator, sensitivity, parts):
+    """A part of the users would meet values for all of them."""
+    simulator = simulator.with_parameters({"users.sensitivity": sensitivity})
+    assert Division.of_simulation(simulator, NUM_USERS) == Division(parts)

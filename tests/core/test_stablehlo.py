@@ -3,6 +3,7 @@
 import re
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from recsim_tf.core.runs import stablehlo
@@ -48,3 +49,71 @@ def test_the_error_function_is_of_chlo():
     _parse(text)
     assert "mhlo" not in text.replace("stablehlo", "")
     assert "chlo.erf" in text
+
+
+_LINE = re.compile(r"(%\w+) = stablehlo\.(\w+) (.*) : (?:.*-> )?tensor<((?:\d+x)+)(\w+)>")
+
+
+def _constants(text):
+    """The last value of the lines of a text that make a constant, in NumPy."""
+    values = {}
+    for name, operation, arguments, shape, dtype in _LINE.findall(text):
+        shape = tuple(map(int, shape.split("x")[:-1]))
+        operands = [values[operand] for operand in re.findall(r"%\w+", arguments)]
+        match operation:
+            case "constant" if '"' in arguments:
+                digits = bytes.fromhex(re.search(r"0x(\w+)", arguments).group(1))
+                value = np.frombuffer(digits, stablehlo._DTYPES[dtype]).reshape(shape)
+            case "constant":
+                value = np.full(shape, int(re.search(r"dense<(.*)>", arguments).group(1)))
+            case "iota":
+                value = np.arange(*shape)
+            case "broadcast_in_dim":
+                assert "dims = [1]" in arguments
+                value = np.broadcast_to(*operands, shape)
+            case "reshape":
+                value = operands[0].reshape(shape)
+            case "multiply":
+                value = operands[0] * operands[1]
+            case "add":
+                value = operands[0] + operands[1]
+            case _:
+                raise AssertionError(f"{operation} is in no short form")
+        values[name] = value
+    return value
+
+
+_ROWS = np.random.default_rng(0).integers(-9, 9, [1, 5, 300])
+
+
+@pytest.mark.parametrize(
+    ("values", "num_users", "most_characters"),
+    [
+        (np.tile(_ROWS, (4, 1, 1)).astype(np.float32), 4, 2 * 4 * 1500 + 1000),
+        (np.tile(_ROWS, (4, 1, 1)).astype(np.int32), 4, 2 * 4 * 1500 + 1000),
+        (np.tile(_ROWS, (4, 1, 1)).astype(np.int64), 4, 2 * 8 * 1500 + 1000),
+        (np.arange(6000, dtype=np.int32).reshape(4, 1500), 4, 1000),
+        (7 - 3 * np.arange(6001), 1, 1000),
+    ],
+    ids=["float32", "int32", "int64", "count", "steps"],
+)
+def test_long_constants_of_rows_and_of_steps_have_the_same_values_in_a_shorter_form(
+    values, num_users, most_characters
+):
+    """Two digits a byte, of the rows of one user alone."""
+    constant = _compiled(lambda: tf.constant(values))
+    text = stablehlo.export(constant, [], "long", num_users).text
+    _parse(text)
+    assert len(text) < most_characters
+    np.testing.assert_array_equal(_constants(text), values)
+
+
+@pytest.mark.parametrize("place", [0, 1, 4321, 5999])
+@pytest.mark.parametrize("values", [np.tile(_ROWS, (4, 1, 1)), np.arange(6000)])
+def test_a_long_constant_that_differs_in_one_place_keeps_all_values(values, place):
+    values = values.astype(np.int32)
+    values.flat[place] += 1
+    text = stablehlo.export(_compiled(lambda: tf.constant(values)), [], "long", num_users=4).text
+    assert "broadcast_in_dim" not in text
+    assert "iota" not in text
+    np.testing.assert_array_equal(_constants(text), values)

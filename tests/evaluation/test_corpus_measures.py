@@ -104,3 +104,15 @@ def test_providers_of_a_world_have_a_gini_coefficient():
         simulator, {"Random": random_policy(simulator)}
     )
     assert 0 < found[0]["gini"].value < 1
+
+
+def test_a_document_that_several_users_of_a_corpus_are_shown_is_covered_once():
+    """Of two corpora of four documents, each with two users, three and one are shown."""
+    slates = [[0, 1], [1, 3], [2, -1], [2, -1]]
+    shown = coverage().counts(Step(tf.constant(slates), ()), 4).numpy()
+    assert coverage().summary(shown.reshape(2, 2, 4)) == pytest.approx((3 / 4 + 1 / 4) / 2)
+
+
+def test_a_corpus_has_as_many_documents_as_candidates_that_stay():
+    simulator = recsim_tf.interest_exploration(resample_documents=False, num_candidates=8)
+    assert coverage().shape(simulator) == (8,)

@@ -117,6 +117,12 @@ REFUSED = {
     r"provider_exposure.provider must be in \[0, 20\), got 20": (
         lambda: provider_exposure(20).shape(recsim_tf.interest_evolution())
     ),
+    r"provider_exposure.provider must be in \[0, 20\), got -1": (
+        lambda: provider_exposure(-1).shape(recsim_tf.interest_evolution())
+    ),
+    r"provider_exposure.provider must be in \[0, 20\), got 1.0": (
+        lambda: provider_exposure(1.0).shape(recsim_tf.interest_evolution())
+    ),
 }
 
 

@@ -103,3 +103,22 @@ def test_the_fitted_feed_simulates():
     assert 0.3 < trajectory.transitions.response.clicked.numpy().mean() < 0.6
     spread = np.std(simulator.documents.effect)
     assert spread == pytest.approx(0.5, abs=0.1)
+
+
+def test_memory_is_added_to_and_the_place_counts_on_until_a_pause_of_half_an_hour():
+    users = Viewers(appetite=0.0, share=0.0, tab=np.zeros(15), hour=np.zeros(24))
+    zeros = tf.zeros([3])
+    first = Context(tf.zeros([3], tf.int32), zeros, zeros + 1.0)
+    before = users.initial_state(Draws(tf.zeros([3], tf.int32), zeros, *first))
+    before = before._replace(memory=tf.constant([[2.0, 4.0]] * 3), place=tf.constant([3.0] * 3))
+    slate = recsim_tf.Slate(tf.zeros([3, 1]), tf.ones([3, 1], tf.bool))
+    # After 8 hours a quarter of the fast memory is left.
+    pause = np.array([0.0, 0.5, 8.0])
+    expected = users.response(before, slate).mean()
+    response = recsim_tf.Clicks(expected + 1.0)
+    later = first._replace(pause=tf.constant(pause, tf.float32))
+    state = users.update(before, slate, response, later)
+    # A click beyond expectation adds 1 to both memories.
+    left = 0.5 ** (pause[:, np.newaxis] / [4, 24])
+    np.testing.assert_allclose(state.memory, left * [3.0, 5.0], rtol=1e-5)
+    np.testing.assert_array_equal(state.place, [4, 0, 0])

@@ -8,6 +8,7 @@ from recsim_tf.environments.returning import Lifetimes
 from recsim_tf.fitting import LBFGS, Classes, fit
 from recsim_tf.policies import random_policy
 from recsim_tf.worlds.returns import (
+    Customers,
     DailyReturns,
     LogNormalReturns,
     read_returns,
@@ -78,3 +79,34 @@ def test_any_users_may_come_back_by_hazards():
     away = sums.days_away.numpy()
     assert away.max() > 0
     np.testing.assert_array_equal(away, away.round())
+
+
+def test_a_day_is_that_of_the_return_after_the_hazards_of_the_days_before():
+    """Users come on day 1 with probability 1/2; else on day 2 with 1/4; else on day 3 with 1/10;
+    else after the horizon.
+    """
+    level = np.zeros(45)
+    level[:3] = np.log([1 / 1, 1 / 3, 1 / 9])
+    users = DailyReturns(Customers(), horizon=4.0, level=level)
+    gap = users.gap(users.initial_state(tf.zeros([1], tf.int32)))
+    expected = [1 / 2, 1 / 2 * 1 / 4, 1 / 2 * 3 / 4 * 1 / 10, 1 / 2 * 3 / 4 * 9 / 10]
+    probs = [gap.prob(tf.constant([day])) for day in (1.0, 2.0, 3.0, 5.0)]
+    np.testing.assert_allclose(np.concatenate(probs), expected, rtol=1e-5)
+
+
+def test_earlier_visits_change_the_hazards_and_the_change_fades_by_the_logarithm_of_the_day():
+    """On their ninth visit, on day 50, users have the logarithms of 9 visits and of 8.5 in 62
+    days.
+    """
+    effects = {"past": (0.1, -0.2, 0.3, 0.04, -0.05), "fading": (-0.3, 0.2, 0.1, -0.06, 0.02)}
+    users = DailyReturns(Customers(), horizon=4.0, level=np.full(45, -1.0), **effects)
+    state = users.initial_state(tf.zeros([1], tf.int32))
+    gap = users.gap(state._replace(day=tf.constant([50.0]), visit=tf.constant([9])))
+    count, rate = np.log(9), np.log(8.5 / 62)
+    known = np.array([count, rate, count * rate, count**2, rate**2])
+    past, fading = (effects[name] @ known for name in ("past", "fading"))
+    hazard = 1 / (1 + np.exp(1.0 - past - fading * np.log([1, 2, 3])))
+    first, second, third = hazard
+    expected = [first, (1 - first) * second, (1 - first) * (1 - second) * third]
+    probs = [gap.prob(tf.constant([day])) for day in (1.0, 2.0, 3.0)]
+    np.testing.assert_allclose(np.concatenate(probs), expected, rtol=1e-5)

@@ -173,3 +173,30 @@ def test_a_missing_library_is_named_with_its_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn.ensemble", None)
     with pytest.raises(ImportError, match=r"needs scikit-learn: install recsim-tf\[fitting\]"):
         boosting(seed=0)
+
+
+def test_the_memory_of_clicks_fades_and_the_steps_since_the_last_one_are_counted():
+    """Each step leaves 0.7 of the memory. Before a click the steps are counted from the start."""
+    clicked = np.zeros([2, 5, 2], bool)
+    clicked[0, 0, 1] = clicked[0, 3, 0] = clicked[0, 3, 1] = True
+    order = Events.of(a_log(np.zeros([2, 5, 2], np.int32)), clicked).order[::2]
+    np.testing.assert_allclose(order[:5, 2], [0, 1, 0.7, 0.7**2, 0.7**3 + 2])
+    np.testing.assert_array_equal(order[:5, 3], [1, 0, 1, 2, 0])
+    np.testing.assert_array_equal(order[5:, 2], 0)
+    np.testing.assert_array_equal(order[5:, 3], [1, 2, 3, 4, 5])
+
+
+@pytest.mark.parametrize(
+    ("levels", "num_columns"),
+    [
+        (np.arange(2), 1),
+        (np.arange(3), 3),
+        (np.arange(20), 20),
+        (np.arange(21), 1),
+        (np.arange(20) + 0.5, 1),
+    ],
+)
+def test_three_to_twenty_whole_numbers_are_categories(levels, num_columns):
+    train, other = _by_category(levels[:, np.newaxis], levels[:2, np.newaxis])
+    assert train.shape == (len(levels), num_columns)
+    assert other.shape == (2, num_columns)

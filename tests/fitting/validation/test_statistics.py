@@ -226,3 +226,16 @@ def test_the_models_that_made_a_log_of_visits_pass():
 def test_survival_is_the_part_that_reaches_a_bin():
     histogram = Histogram(np.arange(4) + 0.5, np.array([0.5, 0.25, 0.25]), np.zeros([1, 3]))
     np.testing.assert_allclose(histogram.survival().observed, [1, 0.5, 0.25])
+
+
+def test_a_p_value_counts_the_error_of_the_mean_of_the_simulations():
+    """Of two simulations 1 is the mean, and the square root of 2 the deviation. So one more draw
+    has a standard error of prediction of the square root of 3, and Student's t of one degree of
+    freedom, which is Cauchy's distribution, lies beyond 1 with probability 1/2.
+    """
+    simulations = np.array([0.0, 2.0])
+    for observed in (1 + np.sqrt(3), 1 - np.sqrt(3)):
+        assert Statistic(observed, simulations).p_value == pytest.approx(0.5)
+    # Three standard errors of prediction: 2 / pi times the angle whose tangent is 1/3.
+    beyond = 2 / np.pi * np.arctan(1 / 3)
+    assert Statistic(1 + 3 * np.sqrt(3), simulations).p_value == pytest.approx(beyond)
