@@ -303,6 +303,7 @@ def fit(
             {**search.described(), **described(method), **described_start(fitted), **of_log}
         )
     best = restart_from_boundary(problem, search)
+    edges = at_edge(objective, start)
     information = None
     if information_of is not None and not best.progress.diverged:
         information = information_of()
@@ -318,11 +319,12 @@ def fit(
             None if of_others is None else of_others.under_fresh_draws()[0] / of_others.num_steps
         ),
         history=best.progress.history,
-        converged=best.progress.converged,
+        # No gradient tells of a maximum at an edge, where it vanishes.
+        converged=best.progress.converged and not edges,
         stopped_early=best.progress.stopped_early,
         diverged=best.progress.diverged,
         not_identified=fit_estimates.not_identified,
-        at_edge=at_edge(fitted, start),
+        at_edge=edges,
         covariance=fit_estimates.covariance,
         parameters=dict(fitted.parameters),
         confidence=confidence,
