@@ -28,9 +28,10 @@ from recsim_tf.fitting.methods.method import Method
 from recsim_tf.fitting.methods.session_method import SessionsObjective
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator, check_by_name
 from recsim_tf.fitting.parameters.parameter import Parameter
-from recsim_tf.fitting.searches.edges import at_edge, restart_from_boundary
+from recsim_tf.fitting.searches.edges import at_edge
 from recsim_tf.fitting.searches.folder import Checkpoints
 from recsim_tf.fitting.searches.objective import Objective
+from recsim_tf.fitting.searches.rounds import search_in_rounds
 from recsim_tf.fitting.searches.search import Problem, Search
 from recsim_tf.logs.arguments import log_of
 from recsim_tf.logs.log import Sessions, digest_of
@@ -302,7 +303,7 @@ def fit(
         problem.checkpoints.begin(
             {**search.described(), **described(method), **described_start(fitted), **of_log}
         )
-    best = restart_from_boundary(problem, search)
+    best = search_in_rounds(problem, search)
     edges = at_edge(objective, start)
     information = None
     if information_of is not None and not best.progress.diverged:

@@ -20,6 +20,7 @@ class Seeds(NamedTuple):
     # whether no search has had them; of Halton points, which have no seed
     are_fresh: bool = False
     num_dimensions: int = 0  # of Halton points, which other draws have
+    adapts: bool = False  # whether proposals are adapted to the sessions first
 
     def of_inner(self) -> "Seeds":
         """Other seeds of initial draws, for the score of sessions that have a part of them."""
@@ -44,6 +45,7 @@ class SessionScore(NamedTuple):
     score: Callable[[Simulator, Trajectory, tf.Tensor, Seeds], Scored]
     latents: tuple[str, ...] = ()  # the treatment of each draw that a log lacks, in words
     is_estimate: bool = False  # whether draws sum something out
+    is_adapted: bool = False  # whether they come from proposals that are adapted to the sessions
     variables: tuple[tf.Variable, ...] = ()  # of posteriors of single sessions
     # maps the user model to posterior locations of parts, nests of [S, ...]
     initial_draws: Callable[[UserModel], dict[Part, Nest]] = lambda users: {}

@@ -161,6 +161,8 @@ class SessionsObjective(BatchObjective):
         self._known_log_densities = wrap(self._known_score_at_draws)
         self._value_and_gradients = wrap(self._differentiated)
         self._values_and_gradients = compiled(self._side_by_side)
+        self._adapting_log_likelihoods = compiled(self._score_and_adapt)
+        self.adapt()
 
     @property
     def has_posteriors(self) -> bool:
@@ -185,6 +187,10 @@ class SessionsObjective(BatchObjective):
     def _score_at_fresh_draws(self, batch: Batch, seed: tf.Tensor) -> Scored:
         simulator = self._drawn_simulator(seed)
         return _scored(self._session_score, simulator, batch, seed, are_fresh=True)
+
+    def _score_and_adapt(self, batch: Batch, seed: tf.Tensor) -> Scored:
+        simulator = self._drawn_simulator(seed)
+        return _scored(self._session_score, simulator, batch, seed, adapts=True)
 
     def _known_score_at_draws(self, batch: Batch, seed: tf.Tensor) -> Scored:
         return _scored(self._known_score, self._drawn_simulator(seed), batch, seed)
@@ -258,6 +264,12 @@ class SessionsObjective(BatchObjective):
         """
         seed = self.seed if seed is None else random.as_seed(seed)
         return traced_call(self._value_and_gradients, batch, seed)
+
+    def adapt(self) -> bool:
+        """See `Objective.adapt`."""
+        if self._session_score.is_adapted:
+            self._scored_by_session(self._adapting_log_likelihoods, self.seed)
+        return self._session_score.is_adapted
 
     def by_session(self) -> np.ndarray:
         """The log-likelihood of each session, [S]."""
@@ -407,11 +419,12 @@ def _scored(
     batch: Batch,
     seed: Seed,
     are_fresh: bool = False,
+    adapts: bool = False,
 ) -> Scored:
     # Batches have draws of their own, so that their errors do not add up.
     of_batch = random.as_seed(seed) + tf.stack([0, batch.rows[0]])
     _, initial_seed, innovation_seed = random.split_seed(of_batch, 3)
-    seeds = Seeds(initial_seed, innovation_seed, are_fresh)
+    seeds = Seeds(initial_seed, innovation_seed, are_fresh, adapts=adapts)
     scorer = scoring_simulator(simulator)
     return session_score.score(scorer, batch.trajectory, batch.rows, seeds)
 

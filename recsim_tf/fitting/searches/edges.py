@@ -104,14 +104,14 @@ def at_edge(objective: Objective, start: np.ndarray) -> dict[str, np.ndarray]:
     inward = _DECADE * np.sign(way)
     try:
         for position in (now + is_flat * inward, now):
-            is_flat &= np.abs(_value_and_gradient(objective, position)[1]) < _FLAT
+            is_flat &= np.abs(value_and_gradient(objective, position)[1]) < _FLAT
     finally:
         fitted.assign_flat(now)
     masks = {name: mask.numpy() > 0 for name, mask in fitted.by_name(1.0 * is_flat).items()}
     return {name: mask for name, mask in masks.items() if mask.any()}
 
 
-def _value_and_gradient(objective: Objective, position: np.ndarray) -> tuple[float, np.ndarray]:
+def value_and_gradient(objective: Objective, position: np.ndarray) -> tuple[float, np.ndarray]:
     """The log-posterior at unconstrained parameters [P], and its gradient [P]."""
     fitted = objective.fitted
     fitted.assign_flat(position)
@@ -136,25 +136,33 @@ def restart_from_boundary(problem: Problem, search: Search) -> SearchState:
         return first
     best = -np.inf, start
     for position in _places(fitted, start, edges):
-        value, gradient = _value_and_gradient(objective, position)
+        value, gradient = value_and_gradient(objective, position)
         if np.isfinite(gradient).all() and value > best[0]:
             best = value, position
     if not np.isfinite(best[0]):
         first.go_to_best()
         return first
     fitted.assign_flat(best[1])
-    folder = problem.checkpoints.path and problem.checkpoints.path / "again"
-    checkpoints = dataclasses.replace(problem.checkpoints, folder=folder)
-    second = search.run(problem._replace(checkpoints=checkpoints))
-    steps = len(first.progress.history)
-    history = [
-        *first.progress.history,
-        *({**row, "step": row["step"] + steps} for row in second.progress.history),
-    ]
-    better = second if second.progress.objective > first.progress.objective else first
+    second = run_again(problem, search, "again", first)
+    if second.progress.objective > first.progress.objective:
+        better = second
+    else:
+        better, first.progress.history = first, second.progress.history
     better.go_to_best()
-    better.progress.history = history
     return better
+
+
+def run_again(problem: Problem, search: Search, name: str, before: SearchState) -> SearchState:
+    """Runs a search after another one, with checkpoints in a folder of this name. Its history
+    begins with the one before.
+    """
+    folder = problem.checkpoints.path and problem.checkpoints.path / name
+    checkpoints = dataclasses.replace(problem.checkpoints, folder=folder)
+    state = search.run(problem._replace(checkpoints=checkpoints))
+    history = before.progress.history
+    later = [{**row, "step": row["step"] + len(history)} for row in state.progress.history]
+    state.progress.history = [*history, *later]
+    return state
 
 
 def _places(

@@ -1,5 +1,6 @@
 """L-BFGS on all sessions at once."""
 
+import contextlib
 import dataclasses
 from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple
@@ -33,6 +34,9 @@ _FAR = 10.0
 # The part of a step to which a line search turns back from where there is no value, or where it may
 # not go; less than half, so that it does not stay there.
 _TURN = 0.4
+# Evaluations of one line search after which rounding is taken to hide further progress, where no
+# gradient is above `_NEAR`.
+_MOST_IN_LINE = 5
 # Rounding of a sum over sessions in units of that of one number, over the root of their number.
 _ROUNDING = 4.0
 
@@ -276,11 +280,15 @@ def _part(
         raise ImportError("LBFGS needs SciPy: install recsim-tf[fitting]") from missing
     first: _Place | None = start
     best = accepted = evaluated = start
+    num_iterations = num_in_line = 0
     bounds = None if room is None else room(start.position)
 
     def loss(scaled: np.ndarray) -> tuple[float, np.ndarray]:
         """Minus the value of a position in units from the start, and its gradient."""
-        nonlocal first, best, evaluated
+        nonlocal first, best, evaluated, num_in_line
+        num_in_line += 1
+        if num_in_line > _MOST_IN_LINE and np.max(np.abs(best.gradient * scale)) < _NEAR:
+            raise _Stuck
         position, part = start.position + scale * scaled, _TURN
         within = 1.0 if bounds is None else _part_within(accepted.position, position, bounds)
         if first is not None or within >= 1:
@@ -302,32 +310,39 @@ def _part(
 
     # SciPy passes the result to a callback whose argument has this name.
     def after(intermediate_result: Any) -> None:
-        nonlocal accepted, bounds
+        nonlocal accepted, bounds, num_iterations, num_in_line
         del intermediate_result
         accepted = evaluated
+        num_iterations, num_in_line = num_iterations + 1, 0
         if room is not None:
             bounds = room(accepted.position)
         after_iteration()
 
-    result = optimize.minimize(
-        loss,
-        np.zeros_like(scale),
-        jac=True,
-        method="L-BFGS-B",
-        callback=after,
-        options={
-            "maxiter": max_iterations,
-            "maxfun": np.iinfo(np.int32).max,
-            "maxcor": _NUM_PAIRS,
-            "gtol": tolerance,
-            "ftol": rounding,
-        },
-    )
+    options = {
+        "maxiter": max_iterations,
+        "maxfun": np.iinfo(np.int32).max,
+        "maxcor": _NUM_PAIRS,
+        "gtol": tolerance,
+        "ftol": rounding,
+    }
+    with contextlib.suppress(_Stuck):
+        optimize.minimize(
+            loss,
+            np.zeros_like(scale),
+            jac=True,
+            method="L-BFGS-B",
+            callback=after,
+            options=options,
+        )
     remaining = np.max(np.abs(best.gradient * scale))
     # Where rounding tells no better from worse, an iteration gains nothing.
     is_flat = remaining < max(_FLAT * np.max(np.abs(start.gradient * scale)), _NEAR)
-    converged = bool(remaining <= tolerance or (result.nit < max_iterations and is_flat))
-    return _Part(best, converged, result.nit)
+    converged = bool(remaining <= tolerance or (num_iterations < max_iterations and is_flat))
+    return _Part(best, converged, num_iterations)
+
+
+class _Stuck(Exception):
+    """A line search finds nothing better, since rounding hides it."""
 
 
 def _part_within(

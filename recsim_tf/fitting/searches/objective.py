@@ -46,6 +46,12 @@ class Objective(abc.ABC):
     def value(self) -> float:
         """The log-likelihood of the log at the present variables."""
 
+    def adapt(self) -> bool:
+        """Adapts the proposals of draws to the present variables, and tells whether there are
+        any. The likelihood is estimated by other draws then.
+        """
+        return False
+
     def under_fresh_draws(self) -> tuple[float, float | None]:
         """The log-likelihood under draws that no search has had, and the effective number of draws
         of the median session, or None where no initial draws are summed out by importance sampling.
