@@ -91,7 +91,9 @@ class AdaptedProposals:
         draw, log_det = forward(bijector, unpack(tf.reshape(points, [number * size, -1]), specs))
         log_normal = tf.reshape(log_normal, [-1]) - log_det
         rest = (number - num_prior) * size
-        log_normal = tf.where(tf.pad(is_finite, [[0, rest]], constant_values=True), log_normal, -np.inf)
+        log_normal = tf.where(
+            tf.pad(is_finite, [[0, rest]], constant_values=True), log_normal, -np.inf
+        )
         draw = tf.nest.map_structure(
             lambda first, leaf: tf.concat([first, leaf[num_prior * size :]], axis=0), own, draw
         )

@@ -41,7 +41,7 @@ from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from recsim_tf.fitting.parameters.unconstrained import differentiated, flatten
 from recsim_tf.fitting.searches.lbfgs import LBFGS
 from recsim_tf.fitting.searches.minibatches import Minibatches
-from recsim_tf.fitting.searches.objective import BatchObjective
+from recsim_tf.fitting.searches.objective import BatchObjective, Fresh
 from recsim_tf.fitting.searches.search import Search
 from recsim_tf.logs.episodes import session_spec
 from recsim_tf.logs.log import Log, Sessions
@@ -294,7 +294,7 @@ class SessionsObjective(BatchObjective):
         """The seed of the draws under which the likelihood is reported."""
         return random.split_seed(self.seed, 4)[3] if self._session_score.is_estimate else self.seed
 
-    def under_fresh_draws(self) -> tuple[float, float | None]:
+    def under_fresh_draws(self) -> Fresh:
         """See `Objective.under_fresh_draws`."""
         if not self._session_score.is_estimate:
             return super().under_fresh_draws()
@@ -302,8 +302,15 @@ class SessionsObjective(BatchObjective):
             self._fresh_log_likelihoods, self._reported_seed
         ).T
         is_drawn = ~np.isnan(counts)
-        effective_draws = float(np.median(counts[is_drawn])) if is_drawn.any() else None
-        return float(np.sum(log_likelihood, dtype=np.float64)), effective_draws
+        total = float(np.sum(log_likelihood, dtype=np.float64))
+        if not is_drawn.any():
+            return Fresh(total)
+        # The relative variance of the likelihood of a session. A score has about the noise of the
+        # log-likelihood and a bias of half its variance, beside a standard deviation of about 1.
+        excess = 1 / counts[is_drawn] - 1 / self._session_score.num_draws
+        variance = float(np.sum(excess)) / self.num_sessions
+        error = np.sqrt(variance + self.num_sessions * (variance / 2) ** 2)
+        return Fresh(total, float(np.median(counts[is_drawn])), float(error))
 
     def climbed(self) -> float | None:
         """See `Objective.climbed`. Minibatches have draws of their own."""

@@ -159,10 +159,15 @@ def run_again(problem: Problem, search: Search, name: str, before: SearchState) 
     folder = problem.checkpoints.path and problem.checkpoints.path / name
     checkpoints = dataclasses.replace(problem.checkpoints, folder=folder)
     state = search.run(problem._replace(checkpoints=checkpoints))
+    continue_history(state, before)
+    return state
+
+
+def continue_history(state: SearchState, before: SearchState) -> None:
+    """Puts the history of an earlier search before that of a later one."""
     history = before.progress.history
     later = [{**row, "step": row["step"] + len(history)} for row in state.progress.history]
     state.progress.history = [*history, *later]
-    return state
 
 
 def _places(

@@ -288,7 +288,7 @@ def _part(
         nonlocal first, best, evaluated, num_in_line
         num_in_line += 1
         if num_in_line > _MOST_IN_LINE and np.max(np.abs(best.gradient * scale)) < _NEAR:
-            raise _Stuck
+            raise _StuckError
         position, part = start.position + scale * scaled, _TURN
         within = 1.0 if bounds is None else _part_within(accepted.position, position, bounds)
         if first is not None or within >= 1:
@@ -325,7 +325,7 @@ def _part(
         "gtol": tolerance,
         "ftol": rounding,
     }
-    with contextlib.suppress(_Stuck):
+    with contextlib.suppress(_StuckError):
         optimize.minimize(
             loss,
             np.zeros_like(scale),
@@ -341,7 +341,7 @@ def _part(
     return _Part(best, converged, num_iterations)
 
 
-class _Stuck(Exception):
+class _StuckError(Exception):
     """A line search finds nothing better, since rounding hides it."""
 
 
