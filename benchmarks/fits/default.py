@@ -12,7 +12,6 @@ leaving: clicks whose hidden taste also makes users stay.
 """
 
 import collections
-import dataclasses
 import itertools
 import time
 from typing import Any, NamedTuple
@@ -24,8 +23,9 @@ from tensorflow_probability import distributions as tfd
 
 import recsim_tf
 from recsim_tf import choice
-from recsim_tf.fitting import MeanField, Parameter, fit
+from recsim_tf.fitting import Draws, MeanField, Parameter, fit
 from recsim_tf.fitting.fit import FitResult
+from recsim_tf.fitting.methods.method import Method
 from recsim_tf.logs import simulated_log
 
 _SLATE_SIZE, _NUM_CANDIDATES, _NUM_STEPS = 3, 6, 8
@@ -222,11 +222,16 @@ def _fit(simulator: recsim_tf.Simulator, world: World, log: Any, seed: int, meth
     return result, time.process_time() - started
 
 
+def _described(method: Method) -> str:
+    """The method in a few words."""
+    return f"{method.num_draws} {method.points}" if isinstance(method, Draws) else str(method)
+
+
 def _row(world: World, result: FitResult, seconds: float) -> dict[str, Any]:
     """The z-scores and the coverage of the parameters of a fit."""
     estimates = {name: result.estimates[f"users.{name}"] for name in world.truth}
     return {
-        "method": repr(dataclasses.replace(result.method, search=None)),
+        "method": _described(result.method),
         "ending": result.ending,
         "cpu_seconds": seconds,
         "estimates": {name: float(each.value) for name, each in estimates.items()},
@@ -238,6 +243,7 @@ def _row(world: World, result: FitResult, seconds: float) -> dict[str, Any]:
         "covered": {
             name: bool(each.low <= world.truth[name][0] <= each.high)
             for name, each in estimates.items()
+            if np.isfinite(each.standard_error)
         },
     }
 
@@ -254,7 +260,7 @@ def default(settings: Settings) -> Section:
                 "mean z of",
                 "",
                 "coverage",
-                "no error",
+                "no interval",
                 "CPU s",
                 "ratio",
             )
@@ -270,7 +276,7 @@ def default(settings: Settings) -> Section:
             if world.has_mean_field:
                 _, seconds = _fit(simulator, world, log, replication, MeanField())
                 by_mean_field.append(seconds)
-        covered = [row["covered"][each] for row in of_world for each in world.truth]
+        covered = [each for row in of_world for each in row["covered"].values()]
         errors = np.array([[*row["standard_errors"].values()] for row in of_world])
         z = {each: np.array([row["z"][each] for row in of_world]) for each in world.truth}
         # In standard errors of the mean over logs; the spreads are what is easily biased.
@@ -287,7 +293,7 @@ def default(settings: Settings) -> Section:
             (
                 name,
                 f"{size:,}",
-                method.partition(", unc")[0],
+                method,
                 worst,
                 f"{bias[worst]:+.1f} s.e.",
                 f"{np.mean(covered):.3f}",
@@ -313,7 +319,7 @@ def default(settings: Settings) -> Section:
     title = f"{settings.replications} logs of each world and size."
     notes = [
         "Mean z of the spread with the largest one, in standard errors of the mean over logs.",
-        "No error: parameters without a standard error, such as a spread at zero.",
+        "No interval: estimates without one, such as a spread at zero; coverage is of the others.",
     ]
     details = {"rows": rows}
     return section(settings, title, table, figures, bars, notes, details=details, left=(0, 2, 3))
