@@ -33,6 +33,7 @@ _CHECKED = PRESETS["calibrated"]
 _FEWEST_CHECKED = 100  # effective sessions of the comparison
 _CHECKED_STEPS = 40_000  # steps of all simulated sessions of the comparison
 _NUM_DRAWS = 20  # draws of the parameters of a fitted model
+_LEFT_OUT = "the model's fit has no standard errors, so the interval leaves its error out"
 
 
 class Simulations:
@@ -40,7 +41,8 @@ class Simulations:
 
     Args:
       model: a `Simulator`, or a fitted model with draws of its parameters: a `FitResult`, or the
-        result of `fitting.load_model`. Intervals then include the error of the parameters.
+        result of `fitting.load_model`. Intervals then include the error of the parameters; where
+        the fit has no standard errors, the verdict says that they leave it out.
       logging: the policy that logged, or None.
       log: the log whose sessions are followed.
       num_sessions: approximate number of simulated sessions.
@@ -69,6 +71,8 @@ class Simulations:
                 f" {simulator.slate_size}"
             )
         self._draws = draws_of(model, seed)
+        is_fit = simulator is not model
+        self._left_out = "" if self._draws or not is_fit else _LEFT_OUT
         self._plan = SessionPlan(simulator, log, num_sessions, seed)
         few = max(num_sessions // _NUM_DRAWS, 2)
         self._few = SessionPlan(simulator, log, few, seed) if self._draws else self._plan
@@ -80,7 +84,8 @@ class Simulations:
         is_logging = self._logging is not None and policy is self._logging
         new, new_draws = self._logged if is_logging else self._simulated(policy)
         old, old_draws = self._logged
-        return Simulated(new, new_draws, old, old_draws, self._response(policy))
+        response = self._response(policy)
+        return Simulated(new, new_draws, old, old_draws, response, self._left_out)
 
     def _response(self, policy: Policy) -> Sample | str:
         """A sample of simulated sessions under the policy that logged, with the weights of
@@ -172,6 +177,8 @@ class Simulated(NamedTuple):
     old_draws: Any  # float64 [D, b], such returns under the policy that logged, or ()
     # A sample of sessions under the policy that logged, or the reason why there is none, in words.
     response: Any
+    # A sentence about the error of a fit that the draws do not have, or "".
+    left_out: str = ""
 
     def alone(self, sample: Sample, level: float) -> Estimate:
         """The estimate by the model alone, with its gain over the log."""
@@ -182,10 +189,11 @@ class Simulated(NamedTuple):
         gain = _difference(self.new, sample, sample.returns, self.new_draws)
         if isinstance(self.old, tuple):
             reason = "give logging, to see the model beside the log"
-            verdict = Verdict(CANNOT_TELL, reason)
+            verdict = Verdict(CANNOT_TELL, "; ".join(filter(None, [reason, self.left_out])))
             return _with_gain(estimate, gain, level)._replace(verdict=verdict)
         has_error = np.ndim(self.new_draws) == 2
         care = "" if has_error else "the error of a model that is given is not known"
+        care = self.left_out or care
         return self._checked(estimate, gain, sample, level, care)
 
     def _error_in_words(self, sample: Sample) -> str:
@@ -228,7 +236,8 @@ class Simulated(NamedTuple):
 
     def _care_for_difference(self, sample: Sample) -> str:
         error = self._error_in_words(sample)
-        return f"{error}, and its difference of both policies may be" if error else ""
+        words = f"{error}, and its difference of both policies may be" if error else ""
+        return "; ".join(filter(None, [words, self.left_out]))
 
     def _checked(
         self, estimate: Estimate, gain: Mean, sample: Sample, level: float, care: str
