@@ -227,7 +227,7 @@ def _described(method: Method) -> str:
     return f"{method.num_draws} {method.points}" if isinstance(method, Draws) else str(method)
 
 
-def _row(world: World, result: FitResult, seconds: float) -> dict[str, Any]:
+def row(world: World, result: FitResult, seconds: float) -> dict[str, Any]:
     """The z-scores and the coverage of the parameters of a fit."""
     estimates = {name: result.estimates[f"users.{name}"] for name in world.truth}
     return {
@@ -272,7 +272,7 @@ def default(settings: Settings) -> Section:
         for replication in range(settings.replications):
             seeds = [settings.seed, 10_000 * size + replication]
             log = simulated_log(simulator, size, _NUM_STEPS, seeds, latent=("initial",))
-            of_world.append(_row(world, *_fit(simulator, world, log, replication, None)))
+            of_world.append(row(world, *_fit(simulator, world, log, replication, None)))
             if world.has_mean_field:
                 _, seconds = _fit(simulator, world, log, replication, MeanField())
                 by_mean_field.append(seconds)

@@ -12,10 +12,11 @@ from recsim_tf.fitting.methods.exact import Exact
 from recsim_tf.fitting.methods.initial import InitialMethod
 from recsim_tf.fitting.methods.mean_field import MeanField
 from recsim_tf.fitting.methods.particles import Particles
+from recsim_tf.fitting.methods.scores import hidden_parts
 from recsim_tf.fitting.methods.session_method import SessionMethod
 from recsim_tf.logs.episodes import session_spec
 from recsim_tf.logs.log import Sessions
-from recsim_tf.logs.missing import lacking, lacks_innovations
+from recsim_tf.logs.missing import lacks_innovations
 from recsim_tf.logs.trajectories import scoring_simulator
 
 # Draws of each session: from the model's own distribution, and from adapted proposals.
@@ -30,8 +31,8 @@ def default_method(simulator: Simulator, log: Sessions) -> SessionMethod:
     Returns:
       `Exact()` where the log has all draws. `Classes()` where it lacks a class of users. Where it
       lacks other initial draws, `Draws(16, points="adapted")`, from which `fit` goes on to more
-      draws if their noise is not small; `Draws(200)` if some of them are discrete, or have no
-      density over the reals; and `MeanField()`, which has no standard errors, if they have more
+      draws if their noise is not small; `Draws(200)` if some of them are neither finite nor
+      continuous; and `MeanField()`, which has no standard errors, if they have more
       than 32 coordinates. `Particles()` where it lacks innovations, with `Classes()` or
       `MeanField()` for initial draws that it lacks too.
 
@@ -43,7 +44,7 @@ def default_method(simulator: Simulator, log: Sessions) -> SessionMethod:
     scorer = scoring_simulator(simulator)
     num_users, first = scorer.fewest_users, next(iter(log.pieces()))
     spec = session_spec(scorer, num_users)
-    parts, _ = lacking(first, scorer.users, num_users, spec.initial.user)
+    parts = hidden_parts(first, scorer.users, num_users, spec.initial.user)
     initial: InitialMethod | None = None
     if parts:
         hidden = [part for part in parts if part.num_classes(scorer.users, num_users) is None]

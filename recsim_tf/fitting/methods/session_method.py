@@ -34,6 +34,7 @@ from recsim_tf.fitting.methods.scores import (
     Scored,
     Seeds,
     SessionScore,
+    hidden_parts,
     is_some_known,
 )
 from recsim_tf.fitting.methods.session_gradients import check_session_scores, session_scores
@@ -45,7 +46,7 @@ from recsim_tf.fitting.searches.objective import BatchObjective, Fresh
 from recsim_tf.fitting.searches.search import Search
 from recsim_tf.logs.episodes import session_spec
 from recsim_tf.logs.log import Log, Sessions
-from recsim_tf.logs.missing import lacking, of_parts, with_zeros
+from recsim_tf.logs.missing import of_parts, with_zeros
 from recsim_tf.logs.trajectories import (
     as_trajectory,
     by_field,
@@ -133,7 +134,7 @@ class SessionsObjective(BatchObjective):
         self._spec = session_spec(self._scorer, self.batch_size)
         self._sums_innovations = method.sums_innovations
         users, first = self._scorer.users, next(iter(log.pieces()))
-        self._parts, _ = lacking(first, users, self.batch_size, self._spec.initial.user)
+        self._parts = hidden_parts(first, users, self.batch_size, self._spec.initial.user)
         lacks = Lacking(self._parts, users, log.num_sessions, self.batch_size)
         self._session_score = method.session_score(lacks)
         innovations = () if self._sums_innovations else tf.nest.flatten(self._spec.draws.innovation)
@@ -221,7 +222,10 @@ class SessionsObjective(BatchObjective):
 
     def _as_trajectory(self, piece: Log) -> Trajectory:
         spec = self._spec.initial.user
-        initial = by_field(spec, piece.initial)
+        # Fields stand for themselves, also where a log lacks them all.
+        has_fields = any(part.field for part in self._parts)
+        is_empty = has_fields and not tf.nest.flatten(piece.initial)
+        initial = by_field(spec, {} if is_empty else piece.initial)
         # Until the parts are summed out.
         initial = with_zeros(self._parts, spec, initial, piece.num_sessions)
         piece = piece._replace(initial=initial)
