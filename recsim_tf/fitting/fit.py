@@ -28,10 +28,9 @@ from recsim_tf.fitting.methods.method import Method
 from recsim_tf.fitting.methods.session_method import SessionsObjective
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator, check_by_name
 from recsim_tf.fitting.parameters.parameter import Parameter
-from recsim_tf.fitting.searches.edges import at_edge, continue_history
+from recsim_tf.fitting.searches.edges import at_edge, continue_history, restart_from_boundary
 from recsim_tf.fitting.searches.folder import Checkpoints
 from recsim_tf.fitting.searches.objective import Objective
-from recsim_tf.fitting.searches.rounds import search_in_rounds
 from recsim_tf.fitting.searches.search import Problem, Search
 from recsim_tf.logs.arguments import log_of
 from recsim_tf.logs.log import Sessions, digest_of
@@ -337,7 +336,7 @@ def fit(
         problem.checkpoints.begin(
             {**search.described(), **described(method), **described_start(fitted), **of_log}
         )
-    best = search_in_rounds(problem, search)
+    best = restart_from_boundary(problem, search)
     fresh = objective.under_fresh_draws()
     while is_default and (enlarged := method.enlarged(fresh.error)) is not None:
         method, earlier = enlarged, best
@@ -345,8 +344,8 @@ def fit(
         information_of = method.information_of(objective)
         if others is not None:
             of_others = method.of_new_users.objective(fitted, others, seed)
-        problem = problem.of_more(objective, of_others)
-        best = search_in_rounds(problem, search)
+        problem = problem.in_folder("more")._replace(objective=objective, held_out=of_others)
+        best = restart_from_boundary(problem, search)
         continue_history(best, earlier)
         fresh = objective.under_fresh_draws()
     edges = at_edge(objective, start)

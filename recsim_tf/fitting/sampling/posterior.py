@@ -24,8 +24,8 @@ from recsim_tf.fitting.parameters.parameter import Parameter
 from recsim_tf.fitting.parameters.unconstrained import differentiated
 from recsim_tf.fitting.sampling import nuts
 from recsim_tf.fitting.sampling.nuts import NUTS
-from recsim_tf.fitting.searches.edges import room
 from recsim_tf.fitting.searches.lbfgs import LBFGS, maximise, standard_errors
+from recsim_tf.fitting.searches.slopes import room
 from recsim_tf.logs.arguments import log_of
 from recsim_tf.logs.log import Sessions
 

@@ -1,18 +1,16 @@
-"""Parameters that a search leads to the edge of their support, where the gradient vanishes though
-the likelihood may be higher elsewhere.
+"""Searches with restarts, for parameters that are led to the edge of their support, where the
+gradient vanishes though the likelihood may be higher elsewhere.
 """
 
-import dataclasses
-
 import numpy as np
-import tensorflow as tf
-from tensorflow_probability import bijectors as tfb
 
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from recsim_tf.fitting.parameters.unconstrained import flatten
 from recsim_tf.fitting.searches.folder import SearchState
+from recsim_tf.fitting.searches.lbfgs import LBFGS
 from recsim_tf.fitting.searches.objective import Objective
 from recsim_tf.fitting.searches.search import Problem, Search
+from recsim_tf.fitting.searches.slopes import in_vectors, log_slopes
 
 # The slope of a bijector is how far a value follows its unconstrained element. An element may be at
 # the edge where it is no more than this part of the slope at the start or at zero.
@@ -24,64 +22,9 @@ _DECADE = np.log(10.0)
 # Restarts are tried where the slope is these parts of the largest one on the way from the edge.
 _PARTS = (0.9, 0.3, 0.1, 0.01)
 _NUM_POINTS = 400  # of the way on which they are looked for
-# A step of a search changes the slope of an element by this factor at the most. An element of a
-# vector that is mapped as a whole moves by no more than `_LARGEST_STEP`.
-_FACTOR, _LARGEST_STEP = 10.0, 5.0
-_DISTANCES = np.geomspace(1e-3, 1e3, 81)
-_MOST_IN_VECTOR = 100  # elements of a vector whose slopes are looked at
-
-
-def log_slopes(fitted: FittedSimulator, positions: np.ndarray) -> np.ndarray:
-    """The logs of the slopes of all unconstrained elements at positions [N, P], [N, P]. The slope
-    of an element of a vector that is mapped as a whole is the norm of its column of the Jacobian.
-    Elements that have mean-field posteriors, and those of long vectors, count as never flat: zeros.
-    """
-    parts = []
-    for name, elements in fitted.by_name(positions).items():
-        bijector, shape = fitted.parameters[name].bijector, elements.shape
-        is_vector = bool(bijector.forward_min_event_ndims)
-        if name in fitted.posteriors or (is_vector and shape[1:].num_elements() > _MOST_IN_VECTOR):
-            slopes = np.zeros(shape)
-        elif is_vector:
-            slopes = _of_vector(bijector, elements)
-        else:
-            slopes = bijector.forward_log_det_jacobian(elements, event_ndims=0)
-        parts.append(np.broadcast_to(slopes, shape).reshape(len(positions), -1))
-    return np.concatenate(parts, axis=1).astype(np.float64)
-
-
-def _of_vector(bijector: tfb.Bijector, elements: tf.Tensor) -> np.ndarray:
-    with tf.GradientTape() as tape:
-        tape.watch(elements)
-        values = bijector.forward(elements)
-    jacobian = tape.batch_jacobian(values, elements).numpy()
-    value_axes = tuple(range(1, values.shape.rank))
-    norms = np.sqrt(np.sum(jacobian.astype(np.float64) ** 2, axis=value_axes))
-    return np.log(np.maximum(norms, np.finfo(np.float64).tiny))
-
-
-def room(fitted: FittedSimulator, position: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The lowest and the highest position [P] to which the next step of a search may lead from a
-    position [P]. No step runs over the edge of a support, where the slope vanishes.
-    """
-    distances = np.concatenate([-_DISTANCES, _DISTANCES])[:, np.newaxis]
-    slopes = log_slopes(fitted, np.concatenate([[position], position + distances]))
-    is_near = np.abs(slopes[1:] - slopes[0]) <= np.log(_FACTOR)
-    # After as many distances as are near in a row.
-    after = np.concatenate([_DISTANCES[:1] / 2, _DISTANCES[:-1], [np.inf]])
-    below, above = (
-        after[np.logical_and.accumulate(side, axis=0).sum(axis=0)] for side in np.split(is_near, 2)
-    )
-    largest = np.where(_in_vectors(fitted, position), _LARGEST_STEP, np.inf)
-    return position - np.minimum(below, largest), position + np.minimum(above, largest)
-
-
-def _in_vectors(fitted: FittedSimulator, position: np.ndarray) -> np.ndarray:
-    """Marks the elements of parameters that are mapped as whole vectors, bool [P]."""
-    return flatten(
-        np.full(elements.shape, fitted.parameters[name].bijector.forward_min_event_ndims > 0)
-        for name, elements in fitted.by_name(position).items()
-    ).astype(bool)
+# A round that gains less, in nats, has not moved by more than 0.2 standard errors.
+_SMALL_GAIN = 0.02
+_MOST_ROUNDS = 6
 
 
 def at_edge(objective: Objective, start: np.ndarray) -> dict[str, np.ndarray]:
@@ -100,7 +43,7 @@ def at_edge(objective: Objective, start: np.ndarray) -> dict[str, np.ndarray]:
     if not is_flat.any():
         return {}
     # An element of a vector does not move alone, so that its slope may tell no way.
-    way = np.where(_in_vectors(fitted, now), start - now, slopes[4] - slopes[3])
+    way = np.where(in_vectors(fitted, now), start - now, slopes[4] - slopes[3])
     inward = _DECADE * np.sign(way)
     try:
         for position in (now + is_flat * inward, now):
@@ -122,44 +65,47 @@ def value_and_gradient(objective: Objective, position: np.ndarray) -> tuple[floa
 
 
 def restart_from_boundary(problem: Problem, search: Search) -> SearchState:
-    """Runs a search, and once more if it led elements to the edge of their support. The second
-    search begins at the end of the first one, with these elements back inside: at the best of some
-    places between the edge, the start and zero. The better of both, at its best values; its history
-    is that of both.
+    """Searches, and once more if that led elements to the edge of their support: from its end, with
+    these elements inside, at the likeliest of some places between the edge, the start and zero. The
+    better of both, at its best values; its history is that of both.
     """
     objective, fitted = problem.objective, problem.objective.fitted
     start = fitted.flat()
-    first = search.run(problem)
-    first.go_to_best()
+    first = search_in_rounds(problem, search)
     edges = {} if first.progress.diverged else at_edge(objective, start)
-    if not edges:
+    place = _best_place(objective, start, edges) if edges else None
+    if place is None:
         return first
-    best = -np.inf, start
-    for position in _places(fitted, start, edges):
-        value, gradient = value_and_gradient(objective, position)
-        if np.isfinite(gradient).all() and value > best[0]:
-            best = value, position
-    if not np.isfinite(best[0]):
-        first.go_to_best()
-        return first
-    fitted.assign_flat(best[1])
-    second = run_again(problem, search, "again", first)
+    fitted.assign_flat(place)
+    objective.adapt()
+    second = search_in_rounds(problem.in_folder("again"), search)
+    continue_history(second, first)
     if second.progress.objective > first.progress.objective:
-        better = second
-    else:
-        better, first.progress.history = first, second.progress.history
-    better.go_to_best()
-    return better
+        return second
+    first.progress.history = second.progress.history
+    first.go_to_best()
+    objective.adapt()
+    return first
 
 
-def run_again(problem: Problem, search: Search, name: str, before: SearchState) -> SearchState:
-    """Runs a search after another one, with checkpoints in a folder of this name. Its history
-    begins with the one before.
+def search_in_rounds(problem: Problem, search: Search) -> SearchState:
+    """Runs a search. Where draws come from proposals that are adapted to the sessions, `LBFGS`
+    begins again at the end, with proposals that are adapted there, until it stays where it is. The
+    last state, at its best values; its history is that of all rounds.
     """
-    folder = problem.checkpoints.path and problem.checkpoints.path / name
-    checkpoints = dataclasses.replace(problem.checkpoints, folder=folder)
-    state = search.run(problem._replace(checkpoints=checkpoints))
-    continue_history(state, before)
+    objective = problem.objective
+    state = search.run(problem)
+    state.go_to_best()
+    for number in range(1, _MOST_ROUNDS):
+        if state.progress.diverged or not objective.adapt() or not isinstance(search, LBFGS):
+            break
+        before, _ = value_and_gradient(objective, objective.fitted.flat())
+        later = search.run(problem.in_folder(f"round{number}"))
+        later.go_to_best()
+        continue_history(later, state)
+        state = later
+        if state.progress.objective - before < _SMALL_GAIN:
+            break
     return state
 
 
@@ -168,6 +114,22 @@ def continue_history(state: SearchState, before: SearchState) -> None:
     history = before.progress.history
     later = [{**row, "step": row["step"] + len(history)} for row in state.progress.history]
     state.progress.history = [*history, *later]
+
+
+def _best_place(
+    objective: Objective, start: np.ndarray, edges: dict[str, np.ndarray]
+) -> np.ndarray | None:
+    """The present position [P] with the elements at the edge in the likeliest of some places; None
+    where no place has a likelihood. The variables stay as they are.
+    """
+    now = objective.fitted.flat()
+    best, likeliest = None, -np.inf
+    for place in _places(objective.fitted, start, edges):
+        value, gradient = value_and_gradient(objective, place)
+        if np.isfinite(gradient).all() and value > likeliest:
+            best, likeliest = place, value
+    objective.fitted.assign_flat(now)
+    return best
 
 
 def _places(

@@ -13,10 +13,10 @@ from recsim_tf.core.base.ranges import Range
 from recsim_tf.core.base.validation import check_at_least
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from recsim_tf.fitting.parameters.unconstrained import flatten
-from recsim_tf.fitting.searches.edges import room
 from recsim_tf.fitting.searches.folder import SearchState
 from recsim_tf.fitting.searches.objective import BatchObjective
 from recsim_tf.fitting.searches.search import Problem, Search
+from recsim_tf.fitting.searches.slopes import room
 from recsim_tf.support.progress import progress_bar
 
 # Where rounding hides further progress, the search has converged if no more than this part of the

@@ -15,11 +15,10 @@ class Problem(NamedTuple):
     checkpoints: Checkpoints
     seed: int  # of minibatches and draws
 
-    def of_more(self, objective: Any, held_out: Any) -> "Problem":
-        """The problem with objectives of more draws, and with checkpoints of its own."""
-        folder = self.checkpoints.path and self.checkpoints.path / "more"
-        checkpoints = dataclasses.replace(self.checkpoints, folder=folder)
-        return self._replace(objective=objective, held_out=held_out, checkpoints=checkpoints)
+    def in_folder(self, name: str) -> "Problem":
+        """The problem with checkpoints in a folder of this name inside its folder."""
+        folder = self.checkpoints.path and self.checkpoints.path / name
+        return self._replace(checkpoints=dataclasses.replace(self.checkpoints, folder=folder))
 
 
 @dataclasses.dataclass(frozen=True)

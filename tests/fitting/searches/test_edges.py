@@ -9,8 +9,8 @@ from tensorflow_probability import bijectors as tfb
 
 from recsim_tf.fitting import LBFGS, Exact, Parameter, fit
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
-from recsim_tf.fitting.searches.edges import room
 from recsim_tf.fitting.searches.folder import SearchState
+from recsim_tf.fitting.searches.slopes import room
 from recsim_tf.logs import simulated_log
 from tests.worlds.clicks import clicks
 
