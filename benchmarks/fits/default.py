@@ -179,8 +179,8 @@ WORLDS = {
     "choice": World(
         Choosers,
         {
-            "slope": (-0.5, 0.0),
-            "apart": (2.0, 1.0),
+            "slope": (-0.5, -0.3),
+            "apart": (2.0, 1.5),
             "share": (0.4, 0.5),
             "spread": _SPREADS["spread"],
         },

@@ -47,15 +47,17 @@ class LBFGS(Search):
     """SciPy's L-BFGS-B on all sessions at once, in float64; a search that was stopped goes on as if
     it had not been.
 
-    Each parameter is measured in about its standard error at the start, from the squared scores of
-    the sessions and the curvature of its prior. So features on very different scales do not slow
-    the search down.
+    Each parameter is measured in about its standard error, from the squared scores of the sessions
+    and the curvature of its prior, at the start and wherever the search went far from there. So
+    features on very different scales do not slow the search down. A step changes the slope of a
+    parameter's bijector by a factor of ten at the most, so that no step runs over the edge of a
+    support. The search has not converged where a parameter is at such an edge, see `fit`.
 
     Args:
       max_iterations: the largest number of iterations, at least 1.
       tolerance: the search has converged where no gradient is above it, in units in which a
         parameter's standard error is about 1; positive. The maximum is then about this number of
-        standard errors away.
+        standard errors away. Where rounding hides further progress, 0.1 will do.
       batch_size: sessions that are scored at once, by each core of a CPU. Memory grows with it and
         with the number of cores, and not with the log.
       progress: see `Search`.
