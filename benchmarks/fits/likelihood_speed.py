@@ -144,7 +144,7 @@ def _evaluations(seed: int, quick: bool) -> float:
     maximise(
         function,
         fitted.flat(),
-        lambda: standard_errors(objective),
+        lambda position: standard_errors(objective, position),
         2 if quick else 200,
         LBFGS().tolerance,
         "the log-likelihood",

@@ -45,12 +45,23 @@ class Estimates(NamedTuple):
 
 
 def estimates(
-    fitted: FittedSimulator, information: np.ndarray | None, confidence: float
+    fitted: FittedSimulator,
+    information: np.ndarray | None,
+    confidence: float,
+    at_edge: Mapping[str, np.ndarray],
 ) -> Estimates:
     """Estimates at the present values of the variables, from the information [P, P] on the
     unconstrained parameters, if it is known. A mean-field posterior gives its own standard error.
+    Elements at the edge of their support have none; they are taken as fixed.
     """
     flat = fitted.flat()
+    if information is not None and at_edge:
+        masks = (
+            np.ravel(at_edge.get(name, np.zeros(elements.shape, bool)))
+            for name, elements in fitted.by_name(flat).items()
+        )
+        is_free = ~np.concatenate(list(masks))
+        information = np.where(np.outer(is_free, is_free), information, 0.0)
     matrix = np.full(flat.size, np.nan) if information is None else covariance(information, flat)
     quantile = float(tfp.distributions.Normal(np.float64(0), 1).quantile(0.5 + confidence / 2))
     result, start = Estimates({}, {}, matrix), 0
@@ -69,7 +80,10 @@ def estimates(
             error = np.sqrt(variances).reshape(center.shape)
             result.by_name[name] = _by_element(bijector, center, error, quantile)
         if information is not None and np.isnan(variances).any():
-            result.not_identified[name] = np.isnan(result.by_name[name].standard_error)
+            error = result.by_name[name].standard_error
+            unknown = np.isnan(error) & ~at_edge.get(name, np.zeros(error.shape, bool))
+            if unknown.any():
+                result.not_identified[name] = unknown
     for name, value in fitted.fixed.items():
         result.by_name[name] = ParameterEstimate(value, *[np.full(value.shape, np.nan)] * 3)
     return result
@@ -120,7 +134,9 @@ def named_elements(masks: Mapping[str, np.ndarray], most: int = 8) -> list[str]:
 
 
 def estimate_rows(
-    parameter_estimates: Mapping[str, ParameterEstimate], not_identified: Mapping[str, np.ndarray]
+    parameter_estimates: Mapping[str, ParameterEstimate],
+    not_identified: Mapping[str, np.ndarray],
+    at_edge: Mapping[str, np.ndarray],
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Rows of a table of the elements of small parameters, and of one that sums large ones up."""
     rows, large = [], []
@@ -140,12 +156,11 @@ def estimate_rows(
             }
             large.append(summary)
             continue
-        unknown = not_identified.get(name, np.zeros(value.shape, bool))
-        for index in np.ndindex(value.shape):
+        for index, note in _notes(name, value.shape, not_identified, at_edge).items():
             row = {
                 "parameter": element(name, index),
                 "estimate": float(value[index]),
-                "standard error": "not identified" if unknown[index] else float(error[index]),
+                "standard error": note or float(error[index]),
                 "interval from": float(low[index]),
                 "to": float(high[index]),
             }
@@ -173,10 +188,26 @@ def number_rows(
                 "interval to": float(high[index]),
                 "identified": not unknown[index],
                 "at the edge": bool(edge[index]),
+                "note": note,
             }
-            for index in np.ndindex(value.shape)
+            for index, note in _notes(name, value.shape, not_identified, at_edge).items()
         ]
     return rows
+
+
+def _notes(
+    name: str,
+    shape: tuple[int, ...],
+    not_identified: Mapping[str, np.ndarray],
+    at_edge: Mapping[str, np.ndarray],
+) -> dict[tuple[int, ...], str]:
+    """Words in the place of the standard error of each element of a parameter; "" for a number."""
+    nowhere = np.zeros(shape, bool)
+    unknown, edge = (masks.get(name, nowhere) for masks in (not_identified, at_edge))
+    return {
+        index: "at the edge" if edge[index] else "not identified" if unknown[index] else ""
+        for index in np.ndindex(shape)
+    }
 
 
 def _by_element(

@@ -28,7 +28,7 @@ from recsim_tf.fitting.methods.method import Method
 from recsim_tf.fitting.methods.session_method import SessionsObjective
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator, check_by_name
 from recsim_tf.fitting.parameters.parameter import Parameter
-from recsim_tf.fitting.searches.edges import at_edge, restart_from_boundary
+from recsim_tf.fitting.searches.edges import at_edge, continue_history, restart_from_boundary
 from recsim_tf.fitting.searches.folder import Checkpoints
 from recsim_tf.fitting.searches.objective import Objective
 from recsim_tf.fitting.searches.search import Problem, Search
@@ -91,30 +91,37 @@ class FitResult(NamedTuple):
             else f"{name}={estimate.value:.5g}"
             for name, estimate in self.estimates.items()
         ]
-        parts = [", ".join(values), self.ending, *([self.of_draws] if self.of_draws else [])]
+        parts = [", ".join(values), self.ending, *filter(None, [self.of_draws, self.of_errors])]
         return f"FitResult({'; '.join(parts)})"
 
     def _repr_html_(self) -> str:
         tables = zip(
             (f"Fit: {self.ending}; {self.confidence:.0%} intervals", "Large parameters"),
-            estimate_rows(self.estimates, self.not_identified),
+            estimate_rows(self.estimates, self.not_identified, self.at_edge),
             strict=True,
         )
         pages = [
             table_html(title, [{name: number(cell) for name, cell in row.items()} for row in rows])
             for title, rows in tables
         ]
-        return "".join([*pages, f"<p>{self.of_draws}</p>" if self.of_draws else ""])
+        sentences = filter(None, [self.of_draws, self.of_errors])
+        return "".join([*pages, *(f"<p>{sentence}</p>" for sentence in sentences)])
 
     def to_frame(self) -> Any:
         """A DataFrame with a row for each number of each parameter: its estimate, standard error
-        and interval, whether the log says something of it, and whether the search led it to the
-        edge of its support.
+        and interval, whether the log says something of it, whether the search led it to the edge of
+        its support, and a note that says why there is no standard error where there is none.
 
         Raises:
           ImportError: if pandas is not installed.
         """
-        return frame(number_rows(self.estimates, self.not_identified, self.at_edge))
+        rows = number_rows(self.estimates, self.not_identified, self.at_edge)
+        reason = "a bound, see MeanField" if self.is_bound else "not asked for"
+        for row in rows:
+            is_fixed = row["parameter"].partition("[")[0] not in self.parameters
+            if np.isnan(row["standard error"]) and not row["note"]:
+                row["note"] = "fixed" if is_fixed else reason
+        return frame(rows)
 
     def values(self) -> dict[str, np.ndarray]:
         """The estimates alone, by name."""
@@ -203,6 +210,30 @@ class FitResult(NamedTuple):
         return " ".join(sentences)
 
     @property
+    def is_bound(self) -> bool:
+        """Tells whether sessions have posteriors, so that the likelihood is a lower bound."""
+        return bool(getattr(self.method, "has_posteriors", False))
+
+    @property
+    def of_errors(self) -> str:
+        """A sentence or two about parameters without a standard error that the log may well tell;
+        "" where there is none.
+        """
+        sentences = []
+        if self.is_bound:
+            sentences.append(
+                "MeanField() maximises a bound: it gives no standard errors, cannot tell which"
+                " parameters the log identifies, and spreads of hidden draws come out too small."
+                " Draws() has none of these faults."
+            )
+        if edges := ", ".join(named_elements(self.at_edge)):
+            sentences.append(
+                f"No standard error or interval has a meaning at the edge of the support: {edges}."
+                " Those of other parameters hold these fixed."
+            )
+        return " ".join(sentences)
+
+    @property
     def has_few_draws(self) -> bool:
         """Tells whether the median session has fewer than 10 effective draws, see `Draws`."""
         return self.effective_draws is not None and self.effective_draws < FEWEST_EFFECTIVE_DRAWS
@@ -239,8 +270,9 @@ def fit(
     where a bijector maps whole vectors. A parameter of which the log says nothing, alone or
     together with others, has no standard error and is named in `FitResult.not_identified`.
     Where the search leads a parameter to the edge of its support, as a spread to zero, it begins
-    once more from there, with this parameter back at its start; the better end counts. A parameter
-    that is at the edge then is named in `FitResult.at_edge`.
+    once more, with this parameter elsewhere inside; the better end counts. A parameter that is at
+    the edge then is named in `FitResult.at_edge`. No fit converges there, since the gradient
+    vanishes at an edge wherever the maximum is, and the parameter has no standard error.
 
     Where parameters or sessions have mean-field posteriors, the fit is variational inference: it
     maximises a lower bound on the log of the evidence. A posterior gives its parameter's standard
@@ -254,8 +286,9 @@ def fit(
       method: the treatment of these draws, with the search and the source of standard errors:
         `Exact()`, `Classes()`, `Draws()`, `MeanField()`, `Particles()` or `Chains()`, as
         Draws(500, search=LBFGS(), uncertainty=None). None for the method that suits the log:
-        `Exact()` where it lacks nothing, `Classes()` where it lacks a class of users, `MeanField()`
-        where it lacks other initial draws, and `Particles()` where it lacks innovations.
+        `Exact()` where it lacks nothing, `Classes()` where it lacks a class of users, `Draws()`
+        where it lacks other initial draws, as many as make their noise small beside the standard
+        errors, and `Particles()` where it lacks innovations; see `default_method`.
       held_out: part of the sessions that is kept apart, in (0, 1); or other sessions; or None.
         `Minibatches` stops early by their likelihood, and only by that. With `Chains()` it is
         estimated by annealed importance, and no parameter may have a value for each session.
@@ -274,6 +307,7 @@ def fit(
     if checkpoints is not None:
         check_type("checkpoints", checkpoints, Checkpoints)
     random.as_seed(seed)
+    is_default = method is None
     method = default_method(simulator, log) if method is None else method
     if not isinstance(method, Method):
         raise ValueError(f"method must be Exact(), Draws() or so, got {method!r}")
@@ -304,26 +338,42 @@ def fit(
             {**search.described(), **described(method), **described_start(fitted), **of_log}
         )
     best = restart_from_boundary(problem, search)
+    fresh = objective.under_fresh_draws()
+    while is_default and (enlarged := method.enlarged(fresh.error)) is not None:
+        method, earlier = enlarged, best
+        objective = method.objective(fitted, train, seed)
+        information_of = method.information_of(objective)
+        if others is not None:
+            of_others = method.of_new_users.objective(fitted, others, seed)
+        problem = problem.in_folder("more")._replace(objective=objective, held_out=of_others)
+        best = restart_from_boundary(problem, search)
+        continue_history(best, earlier)
+        fresh = objective.under_fresh_draws()
+    edges = at_edge(objective, start)
     information = None
     if information_of is not None and not best.progress.diverged:
         information = information_of()
     uncertainty = method.uncertainty
     confidence = _CONFIDENCE if uncertainty is None else uncertainty.confidence
-    fit_estimates = estimates(fitted, information, confidence)
-    log_likelihood, effective_draws = objective.under_fresh_draws()
+    fit_estimates = estimates(fitted, information, confidence, edges)
+    if of_others is not None:
+        of_others.adapt()
     result = FitResult(
         simulator=with_estimates(simulator, fit_estimates),
         estimates=fit_estimates.by_name,
-        log_likelihood=log_likelihood,
+        log_likelihood=fresh.log_likelihood,
         held_out_log_likelihood=(
-            None if of_others is None else of_others.under_fresh_draws()[0] / of_others.num_steps
+            None
+            if of_others is None
+            else of_others.under_fresh_draws().log_likelihood / of_others.num_steps
         ),
         history=best.progress.history,
-        converged=best.progress.converged,
+        # No gradient tells of a maximum at an edge, where it vanishes.
+        converged=best.progress.converged and not edges,
         stopped_early=best.progress.stopped_early,
         diverged=best.progress.diverged,
         not_identified=fit_estimates.not_identified,
-        at_edge=at_edge(fitted, start),
+        at_edge=edges,
         covariance=fit_estimates.covariance,
         parameters=dict(fitted.parameters),
         confidence=confidence,
@@ -335,7 +385,7 @@ def fit(
             None if of_others is None else of_others.known_log_density() / of_others.num_steps
         ),
         climbed_log_likelihood=objective.climbed(),
-        effective_draws=effective_draws,
+        effective_draws=fresh.effective_draws,
     )
     if result.has_few_draws:
         warnings.warn(result.of_draws, stacklevel=3)

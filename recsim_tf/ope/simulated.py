@@ -35,6 +35,7 @@ _CHECKED = PRESETS["calibrated"]
 _FEWEST_CHECKED = 100  # effective sessions of the comparison
 _CHECKED_STEPS = 40_000  # steps of all simulated sessions of the comparison
 _NUM_DRAWS = 20  # draws of the parameters of a fitted model
+_LEFT_OUT = "the model's fit has no standard errors, so the interval leaves its error out"
 
 
 class Simulations:
@@ -42,7 +43,8 @@ class Simulations:
 
     Args:
       model: a `Simulator`, or a fitted model with draws of its parameters: a `FitResult`, or the
-        result of `fitting.load_model`. Intervals then include the error of the parameters.
+        result of `fitting.load_model`. Intervals then include the error of the parameters; where
+        the fit has no standard errors, the verdict says that they leave it out.
       logging: the policy that logged, or None.
       log: the log whose sessions are followed.
       num_sessions: approximate number of simulated sessions.
@@ -66,6 +68,8 @@ class Simulations:
         check_at_least(2, num_simulated=num_sessions)
         check_slates(simulator, next(iter(log.pieces())))
         self._draws = draws_of(model, seed)
+        is_fit = simulator is not model
+        self._left_out = "" if self._draws or not is_fit else _LEFT_OUT
         self._plan = SessionPlan(simulator, log, num_sessions, seed)
         few = max(num_sessions // _NUM_DRAWS, 2)
         self._few = SessionPlan(simulator, log, few, seed) if self._draws else self._plan
@@ -79,7 +83,8 @@ class Simulations:
         old, old_draws = self._logged
         # The sessions of the log that simulated ones follow, where these do not follow all.
         row = self._plan.row if len(new) < self._log.num_sessions else ()
-        return Simulated(new, new_draws, old, old_draws, self._response(policy), row)
+        response = self._response(policy)
+        return Simulated(new, new_draws, old, old_draws, response, row, self._left_out)
 
     def _response(self, policy: Policy) -> Sample | str:
         """A sample of simulated sessions under the policy that logged, with the weights of
@@ -172,6 +177,8 @@ class Simulated(NamedTuple):
     # A sample of sessions under the policy that logged, or the reason why there is none, in words.
     response: Any
     row: Any = ()  # int [S], the sessions of the log that are followed; () for all of them
+    # A sentence about the error of a fit that the draws do not have, or "".
+    left_out: str = ""
 
     def alone(self, sample: Sample, level: float) -> Estimate:
         """The estimate by the model alone, with its gain over the log."""
@@ -183,9 +190,11 @@ class Simulated(NamedTuple):
         if isinstance(self.old, tuple):
             reason = "give logging, to see the model beside the log"
             estimate = _with_bias(estimate, gain, Bias.unmeasured(gain.value), level)
-            return estimate._replace(verdict=Verdict(CANNOT_TELL, reason), response=reason)
+            verdict = Verdict(CANNOT_TELL, "; ".join(filter(None, [reason, self.left_out])))
+            return estimate._replace(verdict=verdict, response=reason)
         has_error = np.ndim(self.new_draws) == 2
         care = "" if has_error else "the error of a model that is given is not known"
+        care = self.left_out or care
         return self._checked(estimate, gain, sample, level, care)
 
     def _users(self, sample: Sample) -> Any:
@@ -235,7 +244,8 @@ class Simulated(NamedTuple):
 
     def _care_for_difference(self, sample: Sample) -> str:
         error = self._error_in_words(sample)
-        return f"{error}, and its difference of both policies may be" if error else ""
+        words = f"{error}, and its difference of both policies may be" if error else ""
+        return "; ".join(filter(None, [words, self.left_out]))
 
     def _checked(
         self, estimate: Estimate, gain: Mean, sample: Sample, level: float, care: str

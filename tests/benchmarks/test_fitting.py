@@ -1,9 +1,21 @@
+from typing import NamedTuple
+
 import numpy as np
 import pytest
 import sections
-from fits import fields, log, recovery
+from fits import default, fields, log, recovery
 
+from recsim_tf.fitting import Draws
+from recsim_tf.fitting.estimates import ParameterEstimate
 from tests.benchmarks.runs import QUICK, quick_run, quick_section
+
+
+class FakeResult(NamedTuple):
+    """The result of a fit."""
+
+    estimates: dict[str, ParameterEstimate]
+    method: Draws = Draws(16)
+    ending: str = "converged"
 
 
 def test_a_quick_recovery_prints_and_writes_its_figures(tmp_path):
@@ -46,6 +58,20 @@ def test_a_quick_study_of_fields_says_what_was_done_with_each():
     printed = "\n".join(result.lines)
     assert "device, where missing, summed out; the initial draw taste summed out by" in printed
     assert "users.loc[1]" in printed
+
+
+def test_a_default_fit_is_scored_by_its_distance_from_the_truth_in_its_own_errors():
+    world = default.WORLDS["dwell"]
+    value = {name: np.float64(truth + 1.0) for name, (truth, _) in world.truth.items()}
+    estimates = {
+        f"users.{name}": ParameterEstimate(each, np.float64(0.5), each - 0.9, each + 0.9)
+        for name, each in value.items()
+    }
+    at_edge = dict.fromkeys(estimates, ParameterEstimate(*[np.float64(np.nan)] * 4))
+    rows = [default.row(world, FakeResult(parts), 1.0) for parts in (estimates, at_edge)]
+    assert set(rows[0]["z"].values()) == {2.0}
+    assert not any(rows[0]["covered"].values())
+    assert rows[1]["covered"] == {}
 
 
 @pytest.mark.filterwarnings("ignore:.*effective draws")

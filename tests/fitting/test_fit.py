@@ -218,8 +218,8 @@ def test_a_maximum_is_found_beside_a_region_where_there_is_no_value():
             value = -((3 * x[0] - 1) ** 2) + 3 * np.log(x[1]) - x[1]
             return value, np.array([-6 * (3 * x[0] - 1), 3 / x[1] - 1 if x[1] > 0 else np.nan])
 
-    def units():
-        return np.ones(2)
+    def units(position):
+        return np.ones_like(position)
 
     found = maximise(function, np.array([50.0, 0.01]), units, 100, 1e-8, "the value")
     assert found.converged

@@ -226,6 +226,32 @@ class Fitted:
         return {"users.no_click_mass": self.spread * rng.normal(size=num_draws)}
 
 
+class WithoutErrors:
+    """A fitted model without standard errors, as `load_model` gives."""
+
+    simulator = CLICKS
+
+    def __init__(self):
+        self.draws = {}
+
+
+@pytest.mark.slow
+def test_a_fit_without_standard_errors_is_never_believed_without_a_word():
+    log = log_of_clicks()
+    results = [
+        ope.evaluate(TARGET, log, ["simulated", "calibrated"], model=model, logging=near(1.0))
+        for model in (CLICKS, WithoutErrors())
+    ]
+    sentence = "the model's fit has no standard errors, so the interval leaves its error out"
+    for given, fitted in zip(*(result.values() for result in results), strict=True):
+        assert given.value == fitted.value
+        assert sentence not in given.verdict.reason
+        assert sentence in fitted.verdict.reason
+        assert not fitted.verdict.is_promise
+    printed = str(results[1])
+    assert sentence in printed
+
+
 @pytest.mark.slow
 def test_an_interval_holds_what_the_fit_leaves_open():
     log = log_of_clicks()

@@ -228,6 +228,7 @@ def _content(
         ),
         "effective_draws": result.effective_draws,
         "of_draws": result.of_draws,
+        "of_errors": result.of_errors,
         "held_out_sessions": None if held_out is None else held_out.num_sessions,
         "held_out_log_likelihood_per_step": result.held_out_log_likelihood,
         "fitted_log": digest_of(log),
@@ -306,7 +307,7 @@ def _row(
 
 
 def _log_likelihoods(content: Mapping[str, Any]) -> list[str]:
-    """Lines on the log-likelihood, its parts, and the draws that it comes from."""
+    """Lines on the log-likelihood, its parts, the draws that it comes from, and errors."""
     fitted = [content["log_likelihood_per_step"], content.get("known_log_density_per_step", 0.0)]
     held_out = [
         content["held_out_log_likelihood_per_step"],
@@ -321,8 +322,8 @@ def _log_likelihoods(content: Mapping[str, Any]) -> list[str]:
         lines[0] += f", {held_out[0]:.5f} over {content['held_out_sessions']:,} held out"
         lines[1] += f"; held out: {held_out[0] - held_out[1]:.5f} and {held_out[1]:.5f}"
     is_some_known = any([fitted[1], held_out[1]])
-    of_draws = content.get("of_draws")
-    return [*lines[: 1 + is_some_known], *([of_draws] if of_draws else [])]
+    sentences = filter(None, [content.get("of_draws"), content.get("of_errors")])
+    return [*lines[: 1 + is_some_known], *sentences]
 
 
 def estimates_table(content: Mapping[str, Any]) -> str:

@@ -1,24 +1,40 @@
 """The method that suits a log."""
 
+from collections.abc import Sequence
+
+from tensorflow_probability import distributions as tfd
+
 from recsim_tf.core.simulator import Simulator
+from recsim_tf.fitting.methods.adapted import num_coordinates
 from recsim_tf.fitting.methods.classes import Classes
+from recsim_tf.fitting.methods.draws import Draws
 from recsim_tf.fitting.methods.exact import Exact
 from recsim_tf.fitting.methods.initial import InitialMethod
 from recsim_tf.fitting.methods.mean_field import MeanField
 from recsim_tf.fitting.methods.particles import Particles
+from recsim_tf.fitting.methods.scores import hidden_parts
 from recsim_tf.fitting.methods.session_method import SessionMethod
 from recsim_tf.logs.episodes import session_spec
 from recsim_tf.logs.log import Sessions
-from recsim_tf.logs.missing import lacking, lacks_innovations
+from recsim_tf.logs.missing import lacks_innovations
 from recsim_tf.logs.trajectories import scoring_simulator
+
+# Draws of each session: from the model's own distribution, and from adapted proposals.
+_NUM_DRAWS, _NUM_ADAPTED = 200, 16
+# More make a normal proposal, and its curvature, expensive.
+_MOST_COORDINATES = 32
 
 
 def default_method(simulator: Simulator, log: Sessions) -> SessionMethod:
     """Chooses a method by the draws that a log lacks.
 
     Returns:
-      `Classes()` where the log lacks a class of users, `MeanField()` where it lacks other initial
-      draws, `Particles()` around them where it lacks innovations, and `Exact()` where it has all.
+      `Exact()` where the log has all draws. `Classes()` where it lacks a class of users. Where it
+      lacks other initial draws, `Draws(16, points="adapted")`, from which `fit` goes on to more
+      draws if their noise is not small; `Draws(200)` if some of them are neither finite nor
+      continuous; and `MeanField()`, which has no standard errors, if they have more
+      than 32 coordinates. `Particles()` where it lacks innovations, with `Classes()` or
+      `MeanField()` for initial draws that it lacks too.
 
     Raises:
       ValueError: for a log without sessions, or one that lacks several fields of the initial draws.
@@ -28,11 +44,26 @@ def default_method(simulator: Simulator, log: Sessions) -> SessionMethod:
     scorer = scoring_simulator(simulator)
     num_users, first = scorer.fewest_users, next(iter(log.pieces()))
     spec = session_spec(scorer, num_users)
-    parts, _ = lacking(first, scorer.users, num_users, spec.initial.user)
+    parts = hidden_parts(first, scorer.users, num_users, spec.initial.user)
     initial: InitialMethod | None = None
     if parts:
-        sizes = [part.num_classes(scorer.users, num_users) for part in parts]
-        initial = MeanField() if None in sizes else Classes()
+        hidden = [part for part in parts if part.num_classes(scorer.users, num_users) is None]
+        if not hidden:
+            initial = Classes()
+        elif lacks_innovations(first, spec.draws.innovation):
+            # Draws of initial draws and of particles would multiply.
+            initial = MeanField()
+        else:
+            initial = _by_draws([part.prior(scorer.users, num_users) for part in hidden])
     if lacks_innovations(first, spec.draws.innovation):
         return Particles(initial=initial)
     return initial or Exact()
+
+
+def _by_draws(priors: Sequence[tfd.Distribution]) -> InitialMethod:
+    """The method for initial draws of these distributions, not all of them finite."""
+    try:
+        number = sum(map(num_coordinates, priors))
+    except ValueError:
+        return Draws(_NUM_DRAWS)
+    return Draws(_NUM_ADAPTED, points="adapted") if number <= _MOST_COORDINATES else MeanField()

@@ -29,6 +29,11 @@ class MeanField(InitialMethod):
     distribution. The parameters of the prior may change; its support may not. Sessions that are
     held out are those of new users, whose likelihood is estimated by `Draws()`.
 
+    A bound gives no standard errors, and does not tell which parameters the log identifies. It is
+    the further below the likelihood the wider the posteriors are, so spreads of hidden draws come
+    out too small. `Draws()` has neither fault. A parameter with a posterior of its own has the
+    standard error of this posterior.
+
     Args:
       search: `Minibatches()`, which is the default.
       uncertainty: None for no intervals. By default they are those of the posteriors of parameters.

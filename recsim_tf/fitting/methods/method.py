@@ -56,6 +56,13 @@ class Method(abc.ABC):
         """
         return self
 
+    def enlarged(self, error: float) -> "Method | None":
+        """The method with more draws; None where their error is small, in standard errors of the
+        estimates, or where more of them would take too much memory.
+        """
+        del error
+        return None
+
     @abc.abstractmethod
     def search_of(self, fitted: FittedSimulator) -> Search:
         """The search: `search`, or the one that suits. Raises a ValueError for one that cannot fit

@@ -1,15 +1,20 @@
 """Scores of single sessions, from which likelihoods are made."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import tensorflow as tf
+from tensorflow_probability import distributions as tfd
 
+from recsim_tf.core import nests, random
 from recsim_tf.core.base.types import Nest, Trajectory
 from recsim_tf.core.models.models import UserModel
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.step.stages import log_prob_per_user
-from recsim_tf.logs.missing import Part
+from recsim_tf.logs.log import Log
+from recsim_tf.logs.missing import Part, lacking
+
+_NAMED: Any = random.class_of_family(tfd.JointDistributionNamed)
 
 
 class Seeds(NamedTuple):
@@ -20,6 +25,7 @@ class Seeds(NamedTuple):
     # whether no search has had them; of Halton points, which have no seed
     are_fresh: bool = False
     num_dimensions: int = 0  # of Halton points, which other draws have
+    adapts: bool = False  # whether proposals are adapted to the sessions first
 
     def of_inner(self) -> "Seeds":
         """Other seeds of initial draws, for the score of sessions that have a part of them."""
@@ -44,6 +50,8 @@ class SessionScore(NamedTuple):
     score: Callable[[Simulator, Trajectory, tf.Tensor, Seeds], Scored]
     latents: tuple[str, ...] = ()  # the treatment of each draw that a log lacks, in words
     is_estimate: bool = False  # whether draws sum something out
+    num_draws: int = 0  # that the effective number of draws is a part of
+    is_adapted: bool = False  # whether they come from proposals that are adapted to the sessions
     variables: tuple[tf.Variable, ...] = ()  # of posteriors of single sessions
     # maps the user model to posterior locations of parts, nests of [S, ...]
     initial_draws: Callable[[UserModel], dict[Part, Nest]] = lambda users: {}
@@ -80,6 +88,20 @@ def _initial(simulator: Simulator, sessions: Trajectory, rows: tf.Tensor, seeds:
 # The score of the known draws before responses: initial draws and innovations, or initial draws
 # alone, which need no walk through the sessions.
 KNOWN, KNOWN_INITIAL = SessionScore(_before_responses), SessionScore(_initial)
+
+
+def hidden_parts(log: Log, users: UserModel, num_users: int, spec: Nest) -> tuple[Part, ...]:
+    """The parts of initial draws, of TensorSpecs `spec`, that a log lacks, each after the parts
+    that it depends on. Where a log lacks all fields of a joint distribution, and all of them but
+    one at the most are finite, each field is a part of its own: classes are summed out exactly.
+    """
+    parts, _ = lacking(log, users, num_users, spec)
+    if parts != (Part(),) or not isinstance(users.initial_draws(num_users), _NAMED):
+        return parts
+    fields = nests.fields_of(spec).items()
+    by_field = tuple(Part(name) for name, like in fields if tf.nest.flatten(like))
+    sizes = [part.num_classes(users, num_users) for part in by_field]
+    return by_field if len(sizes) > 1 and sizes.count(None) <= 1 else parts
 
 
 def is_some_known(spec: Nest, parts: Sequence[Part]) -> bool:

@@ -34,6 +34,7 @@ from recsim_tf.fitting.methods.scores import (
     Scored,
     Seeds,
     SessionScore,
+    hidden_parts,
     is_some_known,
 )
 from recsim_tf.fitting.methods.session_gradients import check_session_scores, session_scores
@@ -41,11 +42,11 @@ from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from recsim_tf.fitting.parameters.unconstrained import differentiated, flatten
 from recsim_tf.fitting.searches.lbfgs import LBFGS
 from recsim_tf.fitting.searches.minibatches import Minibatches
-from recsim_tf.fitting.searches.objective import BatchObjective
+from recsim_tf.fitting.searches.objective import BatchObjective, Fresh
 from recsim_tf.fitting.searches.search import Search
 from recsim_tf.logs.episodes import session_spec
 from recsim_tf.logs.log import Log, Sessions
-from recsim_tf.logs.missing import lacking, of_parts, with_zeros
+from recsim_tf.logs.missing import of_parts, with_zeros
 from recsim_tf.logs.trajectories import (
     as_trajectory,
     by_field,
@@ -133,7 +134,7 @@ class SessionsObjective(BatchObjective):
         self._spec = session_spec(self._scorer, self.batch_size)
         self._sums_innovations = method.sums_innovations
         users, first = self._scorer.users, next(iter(log.pieces()))
-        self._parts, _ = lacking(first, users, self.batch_size, self._spec.initial.user)
+        self._parts = hidden_parts(first, users, self.batch_size, self._spec.initial.user)
         lacks = Lacking(self._parts, users, log.num_sessions, self.batch_size)
         self._session_score = method.session_score(lacks)
         innovations = () if self._sums_innovations else tf.nest.flatten(self._spec.draws.innovation)
@@ -161,6 +162,8 @@ class SessionsObjective(BatchObjective):
         self._known_log_densities = wrap(self._known_score_at_draws)
         self._value_and_gradients = wrap(self._differentiated)
         self._values_and_gradients = compiled(self._side_by_side)
+        self._adapting_log_likelihoods = compiled(self._score_and_adapt)
+        self.adapt()
 
     @property
     def has_posteriors(self) -> bool:
@@ -185,6 +188,10 @@ class SessionsObjective(BatchObjective):
     def _score_at_fresh_draws(self, batch: Batch, seed: tf.Tensor) -> Scored:
         simulator = self._drawn_simulator(seed)
         return _scored(self._session_score, simulator, batch, seed, are_fresh=True)
+
+    def _score_and_adapt(self, batch: Batch, seed: tf.Tensor) -> Scored:
+        simulator = self._drawn_simulator(seed)
+        return _scored(self._session_score, simulator, batch, seed, adapts=True)
 
     def _known_score_at_draws(self, batch: Batch, seed: tf.Tensor) -> Scored:
         return _scored(self._known_score, self._drawn_simulator(seed), batch, seed)
@@ -215,7 +222,10 @@ class SessionsObjective(BatchObjective):
 
     def _as_trajectory(self, piece: Log) -> Trajectory:
         spec = self._spec.initial.user
-        initial = by_field(spec, piece.initial)
+        # Fields stand for themselves, also where a log lacks them all.
+        has_fields = any(part.field for part in self._parts)
+        is_empty = has_fields and not tf.nest.flatten(piece.initial)
+        initial = by_field(spec, {} if is_empty else piece.initial)
         # Until the parts are summed out.
         initial = with_zeros(self._parts, spec, initial, piece.num_sessions)
         piece = piece._replace(initial=initial)
@@ -259,6 +269,12 @@ class SessionsObjective(BatchObjective):
         seed = self.seed if seed is None else random.as_seed(seed)
         return traced_call(self._value_and_gradients, batch, seed)
 
+    def adapt(self) -> bool:
+        """See `Objective.adapt`."""
+        if self._session_score.is_adapted:
+            self._scored_by_session(self._adapting_log_likelihoods, self.seed)
+        return self._session_score.is_adapted
+
     def by_session(self) -> np.ndarray:
         """The log-likelihood of each session, [S]."""
         return self._scored_by_session(self._log_likelihoods, self.seed)[:, 0]
@@ -282,7 +298,7 @@ class SessionsObjective(BatchObjective):
         """The seed of the draws under which the likelihood is reported."""
         return random.split_seed(self.seed, 4)[3] if self._session_score.is_estimate else self.seed
 
-    def under_fresh_draws(self) -> tuple[float, float | None]:
+    def under_fresh_draws(self) -> Fresh:
         """See `Objective.under_fresh_draws`."""
         if not self._session_score.is_estimate:
             return super().under_fresh_draws()
@@ -290,8 +306,15 @@ class SessionsObjective(BatchObjective):
             self._fresh_log_likelihoods, self._reported_seed
         ).T
         is_drawn = ~np.isnan(counts)
-        effective_draws = float(np.median(counts[is_drawn])) if is_drawn.any() else None
-        return float(np.sum(log_likelihood, dtype=np.float64)), effective_draws
+        total = float(np.sum(log_likelihood, dtype=np.float64))
+        if not is_drawn.any():
+            return Fresh(total)
+        # The relative variance of the likelihood of a session. A score has about the noise of the
+        # log-likelihood and a bias of half its variance, beside a standard deviation of about 1.
+        excess = 1 / counts[is_drawn] - 1 / self._session_score.num_draws
+        variance = float(np.sum(excess)) / self.num_sessions
+        error = np.sqrt(variance + self.num_sessions * (variance / 2) ** 2)
+        return Fresh(total, float(np.median(counts[is_drawn])), float(error))
 
     def climbed(self) -> float | None:
         """See `Objective.climbed`. Minibatches have draws of their own."""
@@ -407,11 +430,12 @@ def _scored(
     batch: Batch,
     seed: Seed,
     are_fresh: bool = False,
+    adapts: bool = False,
 ) -> Scored:
     # Batches have draws of their own, so that their errors do not add up.
     of_batch = random.as_seed(seed) + tf.stack([0, batch.rows[0]])
     _, initial_seed, innovation_seed = random.split_seed(of_batch, 3)
-    seeds = Seeds(initial_seed, innovation_seed, are_fresh)
+    seeds = Seeds(initial_seed, innovation_seed, are_fresh, adapts=adapts)
     scorer = scoring_simulator(simulator)
     return session_score.score(scorer, batch.trajectory, batch.rows, seeds)
 

@@ -84,7 +84,7 @@ def render(
     parts = {
         "Summary": sections.summary(result, log, held_out_log),
         "Parameters": sections.parameters(
-            result.estimates, result.confidence, result.not_identified
+            result.estimates, result.confidence, result.not_identified, result.at_edge
         ),
         "Learning curve": sections.learning_curve(result),
     }

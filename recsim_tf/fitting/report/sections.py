@@ -51,7 +51,7 @@ def summary(result: FitResult, log: Log, held_out_log: Log | None) -> list[Part]
             " innovations. The rest is of what users did, their responses and departures, given"
             " that. Compare models that differ in the distribution of a column by this rest."
         ),
-        *([Note(result.of_draws)] if result.of_draws else []),
+        *(Note(sentence) for sentence in (result.of_draws, result.of_errors) if sentence),
     ]
 
 
@@ -59,9 +59,10 @@ def parameters(
     estimates: Mapping[str, ParameterEstimate],
     confidence: float,
     not_identified: Mapping[str, np.ndarray],
+    at_edge: Mapping[str, np.ndarray],
 ) -> list[Part]:
     """Small parameters by element, large ones summed up with a histogram."""
-    small, large = estimate_rows(estimates, not_identified)
+    small, large = estimate_rows(estimates, not_identified, at_edge)
     note = (
         "Standard errors are those of the observed information or of a posterior, where there are"
         f" any. Intervals: {confidence:.0%}."

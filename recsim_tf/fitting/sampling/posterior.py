@@ -25,6 +25,7 @@ from recsim_tf.fitting.parameters.unconstrained import differentiated
 from recsim_tf.fitting.sampling import nuts
 from recsim_tf.fitting.sampling.nuts import NUTS
 from recsim_tf.fitting.searches.lbfgs import LBFGS, maximise, standard_errors
+from recsim_tf.fitting.searches.slopes import room
 from recsim_tf.logs.arguments import log_of
 from recsim_tf.logs.log import Sessions
 from recsim_tf.logs.trajectories import take_sessions
@@ -245,5 +246,7 @@ def _mode(
         return float(value), gradient.numpy()
 
     name = "the log-density of the parameters"
-    start, units = objective.fitted.flat(), functools.partial(standard_errors, objective)
-    return maximise(function, start, units, _MAX_ITERATIONS, _TOLERANCE, name).position
+    fitted, units = objective.fitted, functools.partial(standard_errors, objective)
+    within = functools.partial(room, fitted)
+    start = fitted.flat()
+    return maximise(function, start, units, _MAX_ITERATIONS, _TOLERANCE, name, within).position

@@ -124,6 +124,6 @@ def _figures(values: Mapping[str, Any]) -> str:
 def _parameters(result: FitResult) -> str:
     return "\n\n".join(
         markdown_table([list(rows[0]), *([number(cell) for cell in row.values()] for row in rows)])
-        for rows in estimate_rows(result.estimates, result.not_identified)
+        for rows in estimate_rows(result.estimates, result.not_identified, result.at_edge)
         if rows
     )

@@ -251,6 +251,7 @@ def _found(result: FitResult) -> dict[str, Any]:
         "held-out log-likelihood per step": result.held_out_log_likelihood,
         "of this, what users did": result.held_out_conditional_log_likelihood,
         "what draws say": result.of_draws or None,
+        "what has no standard error": result.of_errors or None,
         "not identified": ", ".join(named_elements(result.not_identified)) or None,
         "ending": result.ending,
     }

@@ -1,5 +1,6 @@
 """L-BFGS on all sessions at once."""
 
+import contextlib
 import dataclasses
 from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple
@@ -15,6 +16,7 @@ from recsim_tf.fitting.parameters.unconstrained import flatten
 from recsim_tf.fitting.searches.folder import SearchState
 from recsim_tf.fitting.searches.objective import BatchObjective
 from recsim_tf.fitting.searches.search import Problem, Search
+from recsim_tf.fitting.searches.slopes import room
 from recsim_tf.support.progress import progress_bar
 
 # Where rounding hides further progress, the search has converged if no more than this part of the
@@ -27,6 +29,14 @@ _LARGEST_ERROR = 1e3
 _NUM_PAIRS = 100
 # A step in the unconstrained parameters over which the slope of a prior is compared.
 _PRIOR_STEP = 1e-3
+# A search that went further in its units than this has left the place where they are right.
+_FAR = 10.0
+# The part of a step to which a line search turns back from where there is no value, or where it may
+# not go; less than half, so that it does not stay there.
+_TURN = 0.4
+# Evaluations of one line search after which rounding is taken to hide further progress, where no
+# gradient is above `_NEAR`.
+_MOST_IN_LINE = 5
 # Rounding of a sum over sessions in units of that of one number, over the root of their number.
 _ROUNDING = 4.0
 
@@ -37,15 +47,17 @@ class LBFGS(Search):
     """SciPy's L-BFGS-B on all sessions at once, in float64; a search that was stopped goes on as if
     it had not been.
 
-    Each parameter is measured in about its standard error at the start, from the squared scores of
-    the sessions and the curvature of its prior. So features on very different scales do not slow
-    the search down.
+    Each parameter is measured in about its standard error, from the squared scores of the sessions
+    and the curvature of its prior, at the start and wherever the search went far from there. So
+    features on very different scales do not slow the search down. A step changes the slope of a
+    parameter's bijector by a factor of ten at the most, so that no step runs over the edge of a
+    support. The search has not converged where a parameter is at such an edge, see `fit`.
 
     Args:
       max_iterations: the largest number of iterations, at least 1.
       tolerance: the search has converged where no gradient is above it, in units in which a
         parameter's standard error is about 1; positive. The maximum is then about this number of
-        standard errors away.
+        standard errors away. Where rounding hides further progress, 0.1 will do.
       batch_size: sessions that are scored at once, by each core of a CPU. Memory grows with it and
         with the number of cores, and not with the log.
       progress: see `Search`.
@@ -94,10 +106,11 @@ class LBFGS(Search):
             maximum = maximise(
                 function,
                 start,
-                lambda: standard_errors(objective),
+                lambda position: standard_errors(objective, position),
                 self.max_iterations,
                 self.tolerance,
                 f"the log-likelihood of {fitted.values()}",
+                room=lambda position: room(fitted, position),
                 rounding=rounding_of(objective),
                 evaluations=evaluations,
                 after_iteration=state.save,
@@ -117,7 +130,7 @@ class Evaluations(tf.Module):
     def __init__(self):
         super().__init__(name="Evaluations")
         # Bytes of float64, since their number grows: the value and the gradient of each evaluation
-        # in 1 + P numbers; the start; the units.
+        # in 1 + P numbers; the start; the units of each part of the search.
         self._content = tf.Variable(b"", name="evaluations")
         self._start = tf.Variable(b"", name="start")
         self._units = tf.Variable(b"", name="units")
@@ -125,17 +138,21 @@ class Evaluations(tf.Module):
 
     def start(self, present: np.ndarray) -> np.ndarray:
         """The position at which the search began: the present one, if it is new."""
-        return self._first(self._start, lambda: present)
+        if not self._start.numpy():
+            self._start.assign(present.tobytes())
+        return np.frombuffer(self._start.numpy())
 
-    def units(self, function: Callable[[], np.ndarray]) -> np.ndarray:
-        """The units of the search: those that the function gives, if it is new."""
-        return self._first(self._units, function)
-
-    @staticmethod
-    def _first(variable: tf.Variable, function: Callable[[], np.ndarray]) -> np.ndarray:
-        if not variable.numpy():
-            variable.assign(function().tobytes())
-        return np.frombuffer(variable.numpy())
+    def units(
+        self, number: int, position: np.ndarray, function: Callable[[np.ndarray], np.ndarray]
+    ) -> np.ndarray:
+        """The units of a part of the search, from 0: those that the function gives at a position,
+        if the part is new.
+        """
+        rows = np.frombuffer(self._units.numpy()).reshape(-1, len(position))
+        if number == len(rows):
+            rows = np.concatenate([rows, [function(position)]])
+            self._units.assign(rows.tobytes())
+        return rows[number]
 
     def recorded(
         self, function: Callable[[np.ndarray], tuple[float, np.ndarray]]
@@ -177,86 +194,169 @@ class Maximum(NamedTuple):
 def maximise(
     function: Callable[[np.ndarray], tuple[float, np.ndarray]],
     start: np.ndarray,
-    units: Callable[[], np.ndarray],
+    units: Callable[[np.ndarray], np.ndarray],
     max_iterations: int,
     tolerance: float,
     name: str,
+    room: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]] | None = None,
     rounding: float = 1e-14,
     evaluations: Evaluations | None = None,
     after_iteration: Callable[[], None] = lambda: None,
 ) -> Maximum:
-    """Searches for a maximum by L-BFGS.
+    """Searches for a maximum by L-BFGS. Where the search went far in its units, it takes them anew
+    and goes on, so that it does not end far from the maximum in the units that are right there.
 
     Args:
       function: a function from a position float64 [P] to a value, which the error calls `name`, and
         a gradient [P]. Where they are not finite the search turns back, and at the start raises a
         ValueError.
       start: the first position, [P].
-      units: a function that gives the units [P] in which a coordinate is measured, best its
-        standard error.
+      units: a function of a position [P] that gives the units [P] in which a coordinate is
+        measured, best its standard error there.
       max_iterations: the largest number of iterations of L-BFGS.
       tolerance: the search has converged where no gradient in these units is above it.
+      room: a function of a position [P] that gives the lowest and the highest position [P] of the
+        next one; None for no bounds.
       rounding: the rounding of values, as a part of them. The search ends where an iteration gains
         no more.
       evaluations: the evaluations of a search that was stopped, which goes on from there. Each
         iteration writes to them.
     """
+    evaluations = Evaluations() if evaluations is None else evaluations
+    recorded = evaluations.recorded(function)
+    value, gradient = recorded(start)
+    if not (np.isfinite(value) and np.isfinite(gradient).all()):
+        raise ValueError(f"{name} is not finite at the start: start elsewhere")
+
+    def after() -> None:
+        evaluations.write()
+        after_iteration()
+
+    place = _Place(start, value, gradient)
+    number, left = 0, max_iterations
+    while True:
+        scale = evaluations.units(number, place.position, units)
+        if room is not None:
+            # Where the log says nothing yet, a unit must not lead out of the room.
+            low, high = room(place.position)
+            scale = np.minimum(scale, np.minimum(high - place.position, place.position - low))
+        part = _part(recorded, place, scale, left, tolerance, room, rounding, after)
+        evaluations.write()
+        number, left = number + 1, left - part.num_iterations
+        distance = np.max(np.abs(part.place.position - place.position) / scale)
+        place = part.place
+        if distance <= _FAR or left <= 0:
+            return Maximum(place.position, place.value, part.converged)
+
+
+class _Place(NamedTuple):
+    """A position of a search."""
+
+    position: np.ndarray  # float64 [P]
+    value: float
+    gradient: np.ndarray  # [P]
+
+
+class _Part(NamedTuple):
+    """The end of a part of a search, which has one choice of units."""
+
+    place: _Place
+    converged: bool
+    num_iterations: int
+
+
+def _part(
+    function: Callable[[np.ndarray], tuple[float, np.ndarray]],
+    start: _Place,
+    scale: np.ndarray,
+    max_iterations: int,
+    tolerance: float,
+    room: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]] | None,
+    rounding: float,
+    after_iteration: Callable[[], None],
+) -> _Part:
+    """Searches from a place in the units [P] of a scale; see `maximise`."""
     try:
         from scipy import optimize
     except ImportError as missing:
         raise ImportError("LBFGS needs SciPy: install recsim-tf[fitting]") from missing
-    evaluations = Evaluations() if evaluations is None else evaluations
-    recorded = evaluations.recorded(function)
-    first_value, first_gradient = recorded(start)
-    if not (np.isfinite(first_value) and np.isfinite(first_gradient).all()):
-        raise ValueError(f"{name} is not finite at the start: start elsewhere")
-    scale = evaluations.units(units)
-    first: tuple[float, np.ndarray] | None = (first_value, first_gradient)
-    worst, last_finite = 0.0, np.zeros_like(start)
+    first: _Place | None = start
+    best = accepted = evaluated = start
+    num_iterations = num_in_line = 0
+    bounds = None if room is None else room(start.position)
 
     def loss(scaled: np.ndarray) -> tuple[float, np.ndarray]:
         """Minus the value of a position in units from the start, and its gradient."""
-        nonlocal first, worst, last_finite
-        value, gradient = first or recorded(start + scale * scaled)
-        first = None
-        below, slope = first_value - value, -gradient * scale
-        if np.isfinite(below) and np.isfinite(slope).all():
-            worst, last_finite = max(worst, below), scaled.copy()
-            return -value, slope
-        # To the line search this is a slope up from the last finite position.
-        away = scaled - last_finite
-        return 2 * worst + 1 - first_value, away / np.linalg.norm(away)
+        nonlocal first, best, evaluated, num_in_line
+        num_in_line += 1
+        if num_in_line > _MOST_IN_LINE and np.max(np.abs(best.gradient * scale)) < _NEAR:
+            raise _StuckError
+        position, part = start.position + scale * scaled, _TURN
+        within = 1.0 if bounds is None else _part_within(accepted.position, position, bounds)
+        if first is not None or within >= 1:
+            place = first or _Place(position, *function(position))
+            first = None
+            if np.isfinite(place.value) and np.isfinite(place.gradient).all():
+                evaluated = place
+                if place.value > best.value:
+                    best = place
+                return -place.value, -place.gradient * scale
+        else:
+            part = min(within, _TURN)
+        # To the line search this is a parabola that has its slope at the last position, and its
+        # minimum at this part of the step: there it tries next.
+        step = scaled - (accepted.position - start.position) / scale
+        descent = min(-float(np.dot(accepted.gradient * scale, step)), -np.finfo(float).tiny)
+        slope = step * (descent * (1 - 1 / part) / np.dot(step, step))
+        return -accepted.value + descent * (1 - 1 / (2 * part)), slope
 
     # SciPy passes the result to a callback whose argument has this name.
     def after(intermediate_result: Any) -> None:
+        nonlocal accepted, bounds, num_iterations, num_in_line
         del intermediate_result
-        evaluations.write()
+        accepted = evaluated
+        num_iterations, num_in_line = num_iterations + 1, 0
+        if room is not None:
+            bounds = room(accepted.position)
         after_iteration()
 
-    result = optimize.minimize(
-        loss,
-        np.zeros_like(start),
-        jac=True,
-        method="L-BFGS-B",
-        callback=after,
-        options={
-            "maxiter": max_iterations,
-            "maxfun": np.iinfo(np.int32).max,
-            "maxcor": _NUM_PAIRS,
-            "gtol": tolerance,
-            "ftol": rounding,
-        },
-    )
-    evaluations.write()
-    left = np.max(np.abs(result.jac))
+    options = {
+        "maxiter": max_iterations,
+        "maxfun": np.iinfo(np.int32).max,
+        "maxcor": _NUM_PAIRS,
+        "gtol": tolerance,
+        "ftol": rounding,
+    }
+    with contextlib.suppress(_StuckError):
+        optimize.minimize(
+            loss,
+            np.zeros_like(scale),
+            jac=True,
+            method="L-BFGS-B",
+            callback=after,
+            options=options,
+        )
+    remaining = np.max(np.abs(best.gradient * scale))
     # Where rounding tells no better from worse, an iteration gains nothing.
-    is_flat = left < max(_FLAT * np.max(np.abs(first_gradient * scale)), _NEAR)
-    is_better = -result.fun > first_value
-    return Maximum(
-        start + scale * result.x if is_better else start,
-        -result.fun if is_better else first_value,
-        bool(left <= tolerance or (result.nit < max_iterations and is_flat)),
-    )
+    is_flat = remaining < max(_FLAT * np.max(np.abs(start.gradient * scale)), _NEAR)
+    converged = bool(remaining <= tolerance or (num_iterations < max_iterations and is_flat))
+    return _Part(best, converged, num_iterations)
+
+
+class _StuckError(Exception):
+    """A line search finds nothing better, since rounding hides it."""
+
+
+def _part_within(
+    origin: np.ndarray, position: np.ndarray, bounds: tuple[np.ndarray, np.ndarray]
+) -> float:
+    """The part of the way from an origin to a position [P] that is within bounds, [P] each; 1 if
+    all of it is.
+    """
+    step = position - origin
+    limit = np.where(step < 0, bounds[0], bounds[1]) - origin
+    is_beyond = np.abs(step) > np.abs(limit)
+    return float(np.min(limit[is_beyond] / step[is_beyond], initial=1.0))
 
 
 def rounding_of(objective: BatchObjective) -> float:
@@ -265,10 +365,11 @@ def rounding_of(objective: BatchObjective) -> float:
     return _ROUNDING * epsilon / objective.num_sessions**0.5
 
 
-def standard_errors(objective: BatchObjective) -> np.ndarray:
-    """About the standard error of each unconstrained parameter at its present value, float64 [P],
-    without regard to the others.
+def standard_errors(objective: BatchObjective, position: np.ndarray) -> np.ndarray:
+    """About the standard error of each unconstrained parameter at a position, float64 [P], without
+    regard to the others. The variables are left there.
     """
+    objective.fitted.assign_flat(position)
     information = objective.squared_scores() + _prior_curvature(objective.fitted)
     return 1 / np.sqrt(np.maximum(information, _LARGEST_ERROR**-2))
 

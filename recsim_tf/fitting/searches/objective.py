@@ -2,7 +2,7 @@
 
 import abc
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -11,6 +11,16 @@ from recsim_tf.core.base.types import Nest, Seed
 from recsim_tf.core.base.validation import check_at_least
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from recsim_tf.logs.log import Sessions
+
+
+class Fresh(NamedTuple):
+    """The log-likelihood of a log under draws that no search has had."""
+
+    log_likelihood: float
+    # of the median session; None where no initial draws are summed out by importance sampling
+    effective_draws: float | None = None
+    # about the error of estimates that comes from the draws, in standard errors of the estimates
+    error: float = 0.0
 
 
 class Objective(abc.ABC):
@@ -46,11 +56,15 @@ class Objective(abc.ABC):
     def value(self) -> float:
         """The log-likelihood of the log at the present variables."""
 
-    def under_fresh_draws(self) -> tuple[float, float | None]:
-        """The log-likelihood under draws that no search has had, and the effective number of draws
-        of the median session, or None where no initial draws are summed out by importance sampling.
+    def adapt(self) -> bool:
+        """Adapts the proposals of draws to the present variables, and tells whether there are
+        any. The likelihood is estimated by other draws then.
         """
-        return self.value(), None
+        return False
+
+    def under_fresh_draws(self) -> Fresh:
+        """The log-likelihood under draws that no search has had."""
+        return Fresh(self.value())
 
     def climbed(self) -> float | None:
         """The log-likelihood under the draws that all steps of the search had; None where they had

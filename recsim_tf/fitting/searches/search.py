@@ -15,6 +15,11 @@ class Problem(NamedTuple):
     checkpoints: Checkpoints
     seed: int  # of minibatches and draws
 
+    def in_folder(self, name: str) -> "Problem":
+        """The problem with checkpoints in a folder of this name inside its folder."""
+        folder = self.checkpoints.path and self.checkpoints.path / name
+        return self._replace(checkpoints=dataclasses.replace(self.checkpoints, folder=folder))
+
 
 @dataclasses.dataclass(frozen=True)
 class Search(abc.ABC):

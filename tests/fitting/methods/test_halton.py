@@ -42,8 +42,8 @@ def test_each_session_has_a_run_of_the_sequence_and_fresh_points_are_the_next_on
     method = Draws(NUM_POINTS, points="halton", jit_compile=jit_compile)
     objective = method.objective(fitted, log, seed=3)
     np.testing.assert_allclose(objective.by_session(), log_likelihoods(log, 0), rtol=1e-5)
-    fresh, _ = objective.under_fresh_draws()
-    assert fresh == pytest.approx(log_likelihoods(log, NUM_SESSIONS).sum(), rel=1e-5)
+    fresh = objective.under_fresh_draws()
+    assert fresh.log_likelihood == pytest.approx(log_likelihoods(log, NUM_SESSIONS).sum(), rel=1e-5)
     assert "summed out by 50 Halton points of each session" in objective.latents
 
 

@@ -64,4 +64,4 @@ def test_a_mixture_without_a_bijector_is_refused(bounded):
     with pytest.raises(
         ValueError, match="latent initial draws must have a support that TFP has a bijector to, got"
     ):
-        fit(intents(PlainUsers()), {"users.noise": Parameter()}, log)
+        fit(intents(PlainUsers()), {"users.noise": Parameter()}, log, method=MeanField())

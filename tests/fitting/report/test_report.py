@@ -128,6 +128,7 @@ def test_a_fit_is_a_frame_a_table_and_a_figure_of_a_notebook(result):
         "interval to": estimate.high,
         "identified": True,
         "at the edge": False,
+        "note": "",
     }
     html = result._repr_html_()
     assert f"<caption>Fit: {result.ending}; 95% intervals</caption>" in html
@@ -156,7 +157,7 @@ def test_large_parameters_are_summed_up_with_a_histogram():
         "users.factors": ParameterEstimate(table, np.full_like(table, np.nan), table, table),
         "users.pair": ParameterEstimate(*(np.array([1.0, 2.0]),) * 4),
     }
-    small, large, histogram, _ = parameters(estimates, 0.95, {})
+    small, large, histogram, _ = parameters(estimates, 0.95, {}, {})
     assert [row["parameter"] for row in small.rows] == ["users.pair[0]", "users.pair[1]"]
     assert list(large.rows[0].values())[:5] == ["users.factors", "20 by 3", 0.0, 29.5, 59.0]
     assert histogram.words == "Histogram of users.factors"

@@ -27,7 +27,9 @@ class Quadratic:
 
 
 def search(function, units, **options):
-    return maximise(function, np.zeros(7), lambda: units, 100, 1e-3, "the value", **options)
+    return maximise(
+        function, np.zeros(7), lambda position: units, 100, 1e-3, "the value", **options
+    )
 
 
 def test_other_scales_do_not_slow_the_search_down_in_units_of_standard_errors():
@@ -51,10 +53,51 @@ def test_a_search_goes_on_from_its_evaluations_as_if_it_had_not_stopped():
 
     with pytest.raises(KeyboardInterrupt):
         search(Quadratic(), units, evaluations=evaluations, after_iteration=stop)
+    assert np.frombuffer(evaluations.units(0, np.zeros(7), None)).tolist() == units.tolist()
     rest = Quadratic()
-    resumed = search(rest, np.full(7, np.nan), evaluations=evaluations)
+    resumed = search(rest, units, evaluations=evaluations)
     np.testing.assert_array_equal(resumed.position, expected.position)
     assert 0 < rest.count < whole.count
+
+
+def test_a_search_that_went_far_takes_its_units_anew():
+    positions = []
+
+    def units(position):
+        positions.append(position)
+        return np.full(1, 1e-2)
+
+    def function(position):
+        return -0.5 * float(np.sum((position - 5) ** 2)), 5 - position
+
+    maximum = maximise(function, np.zeros(1), units, 100, 1e-3, "the value")
+    assert maximum.converged
+    np.testing.assert_allclose(positions, [[0.0], [5.0]], atol=1e-3)
+
+
+def test_no_step_leaves_the_room_around_the_last_position():
+    positions = []
+
+    def function(position):
+        positions.append(float(position[0]))
+        # A maximum at 1, and a flat edge that is higher than the start.
+        value = -((np.logaddexp(0, position) - 1) ** 2)
+        slope = 1 / (1 + np.exp(-position))
+        return float(value[0]), -2 * (np.logaddexp(0, position) - 1) * slope
+
+    def units(position):
+        return np.full(1, 100.0)
+
+    def room(position):
+        return position - 3, position + np.inf
+
+    def search(**options):
+        return maximise(function, np.full(1, 30.0), units, 100, 1e-6, "the value", **options)
+
+    maximum = search(room=room)
+    assert maximum.converged
+    assert maximum.position[0] == pytest.approx(np.log(np.expm1(1)), rel=1e-4)
+    assert (np.diff(positions) >= -3 - 1e-9).all()
 
 
 @pytest.mark.slow
@@ -65,5 +108,5 @@ def test_units_are_about_the_standard_errors_of_each_parameter_alone():
     fitted = FittedSimulator(simulator, {name: Parameter() for name in names})
     objective = Exact(search=LBFGS(batch_size=50)).objective(fitted, log)
     expected = 1 / np.sqrt(np.sum(objective.session_scores() ** 2, axis=0))
-    ratio = standard_errors(objective) / expected
+    ratio = standard_errors(objective, fitted.flat()) / expected
     assert ((ratio > 0.4) & (ratio < 2.5)).all()

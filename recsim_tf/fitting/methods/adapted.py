@@ -1,0 +1,219 @@
+"""Proposals of hidden draws that are adapted to what each session tells of its user."""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+from tensorflow_probability import distributions as tfd
+
+from recsim_tf.core import random
+from recsim_tf.core.base.types import Nest, Seed
+from recsim_tf.fitting.methods.proposals import propose
+from recsim_tf.fitting.parameters.unconstrained import bijector_to, unpack
+
+# The part of the points that are draws from the model's own distribution. They bound the weights
+# where the normal misses a part of the posterior.
+_PRIOR_PART = 0.125
+# The standard deviations of a normal are larger by this factor, for the tails of the posterior.
+_WIDER = 1.15
+# In units of the model's own distribution: the least information of a direction, the longest step,
+# and the step of differences.
+_LEAST_INFORMATION, _LONGEST_STEP, _DIFFERENCE = 0.5, 3.0, 0.05
+_NUM_STEPS = 10  # of Newton's method
+_NUM_PRIOR_DRAWS = 64  # for the units
+
+
+def num_coordinates(prior: tfd.Distribution) -> int:
+    """The number of coordinates of a draw in the unconstrained space. Raises a ValueError for a
+    discrete one, and where TFP knows no bijector to its support.
+    """
+    like = bijector_to("initial draws", prior).inverse_event_shape(prior.event_shape)
+    return sum(math.prod(shape) for shape in tf.nest.flatten(like))
+
+
+class AdaptedProposals:
+    """A normal distribution for each of some rows, in the unconstrained space of a draw of D
+    coordinates: around the highest density of the draw given the session, with its curvature there.
+
+    Args:
+      num_rows: the number of rows.
+      num_coordinates: D.
+      dtype: the dtype of the coordinates.
+    """
+
+    def __init__(self, num_rows: int, num_coordinates: int, dtype: tf.DType):
+        self.num_coordinates = num_coordinates
+        self._loc = tf.Variable(tf.zeros([num_rows, num_coordinates], dtype))
+        eye = tf.eye(num_coordinates, batch_shape=[num_rows], dtype=dtype)
+        self._scale = tf.Variable(eye)
+
+    def draw(
+        self,
+        prior_of: Callable[[int], tfd.Distribution],
+        rows: tf.Tensor,
+        num_draws: int,
+        seed: Seed,
+    ) -> tuple[Nest, tf.Tensor]:
+        """Draws of rows int32 [M].
+
+        Args:
+          prior_of: a function of C that gives the model's own distribution of C copies of the
+            rows, [C M].
+          rows: the rows.
+          num_draws: N, of each row.
+          seed: int32 [2].
+
+        Returns:
+          A nest of [N M, ...], one draw of all rows after the other; and the log-density of the
+          mixture of the model's own distribution and the normals at them, [N M].
+        """
+        size, number, prior = rows.shape[0], num_draws, prior_of(num_draws)
+        num_prior = max(round(_PRIOR_PART * number), 1)
+        seeds = random.split_seed(seed, 2)
+        loc, scale = tf.gather(self._loc, rows), tf.gather(self._scale, rows)
+        own, log_factor = propose("user", prior_of(num_prior), seeds[0])
+        bijector = bijector_to("initial draws", prior)
+        normals = self._points(number - num_prior, size, seeds[1])
+        near = loc + tf.linalg.matvec(scale, normals)
+        packed, specs = packed_draws(bijector_to("initial draws", prior_of(num_prior)).inverse(own))
+        # A draw at the edge of its support has no finite coordinates; no normal proposes it.
+        is_finite = tf.reduce_all(tf.math.is_finite(packed), axis=1)
+        packed = tf.where(is_finite[:, tf.newaxis], packed, tf.zeros_like(packed))
+        points = tf.concat([tf.reshape(packed, [num_prior, size, -1]), near], axis=0)
+        standard = tf.linalg.triangular_solve(scale, (points - loc)[..., tf.newaxis])[..., 0]
+        log_normal = (
+            -0.5 * tf.reduce_sum(standard**2, axis=-1)
+            - tf.reduce_sum(tf.math.log(tf.linalg.diag_part(scale)), axis=-1)
+            - 0.5 * self.num_coordinates * math.log(2 * math.pi)
+        )
+        draw, log_det = forward(bijector, unpack(tf.reshape(points, [number * size, -1]), specs))
+        log_normal = tf.reshape(log_normal, [-1]) - log_det
+        rest = (number - num_prior) * size
+        log_normal = tf.where(
+            tf.pad(is_finite, [[0, rest]], constant_values=True), log_normal, -np.inf
+        )
+        draw = tf.nest.map_structure(
+            lambda first, leaf: tf.concat([first, leaf[num_prior * size :]], axis=0), own, draw
+        )
+        log_prior = prior.log_prob(draw)
+        if tf.is_tensor(log_factor):
+            log_prior -= tf.pad(log_factor, [[0, rest]])
+        part = num_prior / number
+        return draw, tfp.math.log_add_exp(
+            log_prior + math.log(part), log_normal + math.log1p(-part)
+        )
+
+    def _points(self, number: int, size: int, seed: Seed) -> tf.Tensor:
+        """Standard normal points [N, M, D]: those of a Halton sequence, shifted at random for each
+        row (Cranley & Patterson 1976), and their opposites, which cancel what is odd.
+        """
+        dtype, num_coordinates = self._loc.dtype, self.num_coordinates
+        halton = tfp.mcmc.sample_halton_sequence(
+            num_coordinates, (number + 1) // 2, dtype=tf.float64, randomized=True, seed=[0, 0]
+        )
+        shift = random.uniform([size, num_coordinates], seed, tf.float64)
+        uniforms = tf.math.floormod(halton[:, tf.newaxis] + shift, 1.0)
+        end = 0.1 / max(number, 2) ** 2
+        normals = tf.cast(tf.math.ndtri(tf.clip_by_value(uniforms, end, 1 - end)), dtype)
+        return tf.concat([normals, -normals], axis=0)[:number]
+
+    def adapt(
+        self,
+        prior: tfd.Distribution,
+        rows: tf.Tensor,
+        log_density: Callable[[tf.Tensor, int], tf.Tensor],
+        seed: Seed,
+    ) -> None:
+        """Moves the normals of rows int32 [M] by Newton's method.
+
+        Args:
+          prior: the model's own distribution of M rows.
+          rows: the rows.
+          log_density: a function of coordinates [C M, D] and C that gives the log of the density
+            of coordinates and session, [C M].
+          seed: int32 [2].
+        """
+        size, dim, dtype = rows.shape[0], self.num_coordinates, self._loc.dtype
+        bijector = bijector_to("initial draws", prior)
+        draws = prior.sample(_NUM_PRIOR_DRAWS, seed=random.as_seed(seed))
+        packed, _ = packed_draws(bijector.inverse(draws), 2)
+        packed = tf.where(tf.math.is_finite(packed), packed, tf.zeros_like(packed))
+        center, unit = tf.reduce_mean(packed, axis=0), tf.math.reduce_std(packed, axis=0)
+        center = tf.broadcast_to(center, [size, dim])
+        unit = tf.broadcast_to(tf.where(unit > 0, unit, tf.ones_like(unit)), [size, dim])
+        shifts = tf.concat([tf.zeros([1, dim], dtype), _DIFFERENCE * tf.eye(dim, dtype=dtype)], 0)
+
+        def body(step, best, step_of_best, scale_of_best, value_of_best, damping):
+            point = best + damping[:, tf.newaxis] * step_of_best
+            points = point + shifts[:, tf.newaxis]
+            with tf.GradientTape() as tape:
+                tape.watch(points)
+                coordinates = tf.reshape(center + unit * points, [(dim + 1) * size, dim])
+                values = tf.reshape(log_density(coordinates, dim + 1), [dim + 1, size])
+            gradients = tape.gradient(values, points)
+            curvature = -tf.transpose(gradients[1:] - gradients[:1], [1, 0, 2]) / _DIFFERENCE
+            curvature = (curvature + tf.linalg.matrix_transpose(curvature)) / 2
+            is_known = tf.reduce_all(tf.math.is_finite(curvature), axis=[1, 2])
+            eye = tf.eye(dim, batch_shape=[size], dtype=dtype)
+            information, directions = tf.linalg.eigh(
+                tf.where(is_known[:, tf.newaxis, tf.newaxis], curvature, eye)
+            )
+            root = directions / tf.sqrt(tf.maximum(information, _LEAST_INFORMATION))[:, tf.newaxis]
+            covariance = tf.matmul(root, root, transpose_b=True)
+            newton = tf.linalg.matvec(covariance, gradients[0])
+            length = tf.norm(newton, axis=1, keepdims=True)
+            newton *= _LONGEST_STEP / tf.maximum(length, _LONGEST_STEP)
+            is_better = is_known & (values[0] > value_of_best)
+            return (
+                step + 1,
+                tf.where(is_better[:, tf.newaxis], point, best),
+                tf.where(is_better[:, tf.newaxis], newton, step_of_best),
+                tf.where(
+                    is_better[:, tf.newaxis, tf.newaxis],
+                    tf.linalg.cholesky(covariance),
+                    scale_of_best,
+                ),
+                tf.where(is_better, values[0], value_of_best),
+                tf.where(is_better, tf.ones_like(damping), damping / 3),
+            )
+
+        zeros = tf.zeros([size, dim], dtype)
+        _, best, _, scale, *_ = tf.while_loop(
+            lambda step, *_: step < _NUM_STEPS,
+            body,
+            (
+                tf.constant(0),
+                zeros,
+                zeros,
+                tf.eye(dim, batch_shape=[size], dtype=dtype),
+                tf.fill([size], tf.constant(-np.inf, dtype)),
+                tf.ones([size], dtype),
+            ),
+        )
+        place = rows[:, tf.newaxis]
+        loc, scale = center + unit * best, _WIDER * unit[..., tf.newaxis] * scale
+        self._loc.scatter_nd_update(place, loc)
+        self._scale.scatter_nd_update(place, scale)
+
+
+def packed_draws(unconstrained: Nest, num_axes: int = 1) -> tuple[tf.Tensor, Nest]:
+    """The leaves of unconstrained draws side by side, [..., D] after the leading axes; and their
+    TensorSpecs without these axes.
+    """
+    leaves = tf.nest.flatten(unconstrained)
+    flat = [
+        tf.reshape(tf.cast(leaf, leaves[0].dtype), [*leaf.shape[:num_axes], -1]) for leaf in leaves
+    ]
+    specs = tf.nest.map_structure(
+        lambda leaf: tf.TensorSpec(leaf.shape[num_axes:], leaf.dtype), unconstrained
+    )
+    return tf.concat(flat, axis=-1), specs
+
+
+def forward(bijector: tfp.bijectors.Bijector, unconstrained: Nest) -> tuple[Nest, tf.Tensor]:
+    """The values [B, ...] at unconstrained draws, and the log-determinants of the Jacobian, [B]."""
+    event_ndims = tf.nest.map_structure(lambda leaf: leaf.shape.rank - 1, unconstrained)
+    log_det = bijector.forward_log_det_jacobian(unconstrained, event_ndims)
+    return bijector.forward(unconstrained), log_det
