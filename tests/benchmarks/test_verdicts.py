@@ -22,3 +22,17 @@ def test_a_quick_section_of_rankings_tells_a_turned_sign():
     figures, _ = quick_section("fits.verdicts_of_rankings.chosen")
     assert figures["chosen.believed_wrongly"] == 0
     assert "chosen.coverage.sign turned" in figures
+
+
+def test_a_quick_section_of_differences_counts_the_logs_in_which_both_are_believed():
+    figures, _ = quick_section("off_policy.differences.measure")
+    for name in ("right, one step", "slope 0.5, one step"):
+        # Of two logs.
+        assert figures[f"difference.{name}.believed"] in (0, 0.5, 1)
+    assert "difference.least_coverage" in figures
+
+
+def test_a_quick_section_of_systems_that_react_finds_more_clicks():
+    figures, _ = quick_section("fits.verdicts_of_reacting_systems.reacting")
+    assert figures["validate.reacting_power.more clicks"] == 1
+    assert 0 <= figures["validate.reacting_false_alarms"] <= 1
