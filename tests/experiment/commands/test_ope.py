@@ -98,14 +98,32 @@ def test_the_truth_is_of_sessions_as_long_as_the_logs_with_their_discount(tmp_pa
     assert content["it"]["truth"]["value"] == pytest.approx(truth.value)
 
 
-def test_a_table_brings_the_probabilities_of_both_policies(tmp_path):
+def judged_table(tmp_path, *bindings):
+    """Policies judged from a table whose target shows document 1, which earns, 1.6 times as often
+    as the policy that logged.
+    """
     names = "session,position,document,reward,propensity,target_propensity"
     rows = [f"{row},0,{row % 2},{row % 2},0.5,{0.2 + 0.6 * (row % 2)}" for row in range(100)]
     path = tmp_path / "log.csv"
     path.write_text("\n".join([names, *rows]))
-    bindings = [f"run_ope.log = '{path}'", "run_ope.estimators = ('ips',)"]
-    content = building.ope(RunDirectory(tmp_path / "run", config.load([], bindings)))
+    text = config.load([], [f"run_ope.log = '{path}'", *bindings])
+    return building.ope(RunDirectory(tmp_path / "run", text))
+
+
+def test_a_table_brings_the_probabilities_of_both_policies(tmp_path):
+    content = judged_table(tmp_path, "run_ope.estimators = ('ips',)")
     assert content["target policy"]["estimates"]["ips"]["value"] == pytest.approx(0.8)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # Matplotlib warns of its own dependencies.
+def test_a_table_brings_the_weights_of_a_policy_that_acts_in_a_model(tmp_path):
+    bindings = ["run_ope.estimators = ('snips', 'calibrated')", "run_ope.num_simulated = 50"]
+    bindings += ["run_ope.model = @interest_evolution()", "interest_evolution.slate_size = 1"]
+    bindings += ["run_ope.logging = 'random'", "run_ope.policies = {'it': @softmax_policy}"]
+    estimates = judged_table(tmp_path, *bindings)["it"]["estimates"]
+    assert estimates["snips"]["value"] == pytest.approx(0.8)
+    assert np.isfinite(estimates["calibrated"]["value"])
 
 
 @pytest.mark.filterwarnings("ignore")  # Matplotlib and PolicySaver warn of their dependencies.
