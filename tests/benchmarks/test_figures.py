@@ -34,7 +34,8 @@ from recsim_tf.worlds.returns import DailyReturns
 from tests.benchmarks.runs import QUICK
 from tests.real_worlds import tables
 
-EVERYTHING, NOTHING = (-math.inf, math.inf), (math.inf, math.inf)
+# Intervals that hold every value, and none.
+EVERYTHING, ABOVE, BELOW = (-math.inf, math.inf), (math.inf, math.inf), (-math.inf, -math.inf)
 
 
 def estimate(value, interval, word=BELIEVABLE, reason="", gain=EVERYTHING):
@@ -101,9 +102,12 @@ def test_errors_in_one_step_are_ratios_of_estimators_of_the_same_world():
 
     cascade = ("rips", 0.0, 0.2, 0.91), ("cascade_dr", 0.0, 0.1, 0.95), ("iips", 0.3, 0.5, 0.1)
     studies = {
-        "multinomial": study(unbiased("multinomial")),
+        "multinomial": study(unbiased("multinomial", ("set_dr", 0.0, 0.25, 0.95))),
         "cascade": study(unbiased("cascade", *cascade), position=0.2),
-        "several_clicks": study(unbiased("several_clicks"), prefix=0.25),
+        "several_clicks": study(
+            unbiased("several_clicks", ("rips", 0.0, 0.3, 0.95), ("cascade_dr", 0.0, 0.2, 0.95)),
+            prefix=0.25,
+        ),
         "independent": study(unbiased("independent", ("iips", 0.0, 0.1, 0.98))),
     }
     linear = {
@@ -114,14 +118,14 @@ def test_errors_in_one_step_are_ratios_of_estimators_of_the_same_world():
         {
             "cascade.rips_vs_ips": 0.2 / 0.4,
             "cascade.cascade_dr_vs_rips": 0.1 / 0.2,
-            "several_clicks.rips_vs_ips": 1.0,
-            "several_clicks.cascade_dr_vs_rips": 1.0,
+            "several_clicks.rips_vs_ips": 0.3 / 0.4,
+            "several_clicks.cascade_dr_vs_rips": 0.2 / 0.3,
             "cascade.iips_bias": 0.3,
             "cascade.iips_contradicted": 0.8,
             "independent.iips_vs_ips": 0.1 / 0.4,
             "multinomial.pi_bias": 0.015,
             "multinomial.pi_bias_error": 0.01,
-            "multinomial.set_dr_vs_ips": 1.0,
+            "multinomial.set_dr_vs_ips": 0.25 / 0.4,
             "multinomial.pi_dr_vs_ips": 0.2 / 0.8,
             "near_greedy.set_vs_ips": 0.3 / 0.5,
             # That of `iips` in cascades does not count, since it is biased there.
@@ -145,10 +149,11 @@ def test_slates_of_plackett_and_luce_have_probabilities_that_sum_to_one():
 
 def test_errors_and_coverages_of_cut_logs_are_those_of_the_results(monkeypatch):
     """The model says a tenth too much and then a fifth too little. Of two intervals of the gain one
-    holds every value, and of four intervals of `snips` three do.
+    holds every value, and of eight intervals of `snips` six do.
     """
-    ratios, of_gain = itertools.cycle([1.1, 0.8]), itertools.cycle([EVERYTHING, NOTHING])
-    of_value = itertools.cycle([EVERYTHING] * 3 + [NOTHING])
+    ratios = iter([1.1, 0.8] * 2)
+    of_gain = iter([EVERYTHING, ABOVE, BELOW, EVERYTHING])
+    of_value = iter([EVERYTHING] * 6 + [ABOVE, BELOW])
 
     class Result(dict):
         logged = SimpleNamespace(value=5.0)
@@ -177,9 +182,9 @@ def test_errors_and_coverages_of_cut_logs_are_those_of_the_results(monkeypatch):
 
 
 def test_shares_of_verdicts_are_of_the_logs_with_the_word():
-    words = (BELIEVABLE, WIDE, WITH_CARE, WITH_CARE, NOT_BELIEVABLE)
-    values = (EVERYTHING, NOTHING, EVERYTHING, EVERYTHING, NOTHING)
-    gains = (NOTHING, NOTHING, NOTHING, EVERYTHING, EVERYTHING)
+    words = (BELIEVABLE, WIDE, WITH_CARE, WITH_CARE, WITH_CARE, NOT_BELIEVABLE)
+    values = (EVERYTHING, ABOVE, EVERYTHING, EVERYTHING, EVERYTHING, ABOVE)
+    gains = (ABOVE, ABOVE, ABOVE, EVERYTHING, ABOVE, EVERYTHING)
     figures = believed._figures(
         [
             estimate(1.0, value, word, gain=gain)
@@ -187,7 +192,7 @@ def test_shares_of_verdicts_are_of_the_logs_with_the_word():
         ],
         (1.0, 0.5),
     )
-    expected = {"believed": 2 / 5, "value": 1 / 2, "gain": 0.0, "care": 2 / 5, "deserved": 1 / 2}
+    expected = {"believed": 2 / 6, "value": 1 / 2, "gain": 0.0, "care": 3 / 6, "deserved": 2 / 3}
     assert figures == pytest.approx(expected)
 
 
@@ -215,22 +220,13 @@ def test_false_alarms_are_shares_of_the_logs_whose_question_loses_its_word():
     for log in (0, 1):
         replies.append(reply("memory", log, "reproduces", BELIEVABLE, z_scores[log]))
         replies.append(reply("memory", log, "classifier", (WITH_CARE, WIDE)[log], areas[log]))
-    figures = verdicts_of_validation._figures_of_alarms(
-        [*replies, *(reply("memory", 0, name, CANNOT_TELL) for name in _UNANSWERED)]
-    )
-    shares = {name: 0.0 for name in verdicts_of_validation._ASKED}
+    figures = verdicts_of_validation._figures_of_alarms(replies)
+    shares = dict.fromkeys(verdicts_of_validation._ASKED, 0.0)
     shares |= {"predicts": 1 / 2, "classifier": 1 / 2}
     expected = {f"validate.false_alarms.{name}": share for name, share in shares.items()}
     expected |= {"validate.false_alarms": 1 / 2}
     expected |= {"validate.share_of_z_within_2": 2 / 3, "validate.auc_of_true": 0.51}
     assert figures == pytest.approx(expected)
-
-
-_UNANSWERED = [
-    name
-    for name in verdicts_of_validation._ASKED
-    if name not in ("generalises", "order", "predicts", "reproduces", "classifier")
-]
 
 
 def test_a_fault_is_found_in_a_log_where_any_question_finds_it():
@@ -257,7 +253,7 @@ def test_rankings_are_judged_by_the_words_of_right_and_of_wrong_simulators(monke
             1.0, [BELIEVABLE, WITH_CARE, CANNOT_TELL, NOT_BELIEVABLE], [True, True, False], ["x"]
         ),
         "sign turned": verdicts_of_rankings.Rankings(
-            -1.0, [NOT_BELIEVABLE, BELIEVABLE, CANNOT_TELL, CANNOT_TELL], [True], []
+            -1.0, [NOT_BELIEVABLE, BELIEVABLE, BELIEVABLE, CANNOT_TELL], [True], []
         ),
     }
     monkeypatch.setattr(verdicts_of_rankings, "ranked", lambda name, settings: answers[name])
@@ -267,7 +263,7 @@ def test_rankings_are_judged_by_the_words_of_right_and_of_wrong_simulators(monke
             "chosen.coverage.sign turned": 1.0,
             "chosen.coverage": 3 / 4,
             "chosen.false_alarms": 1 / 2,
-            "chosen.believed_wrongly": 1 / 4,
+            "chosen.believed_wrongly": 1 / 2,
         }
     )
 
