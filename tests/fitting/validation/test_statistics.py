@@ -177,7 +177,7 @@ def test_cuts_are_drawn_from_those_that_came_later():
 def test_the_models_that_made_a_log_that_is_cut_pass():
     scores = []
     for seed in range(100, 120):
-        check = predictive_check(Resimulation(evolution(**HAZARD), cut_log(seed)), 20, seed=seed)
+        check = predictive_check(Resimulation(evolution(**HAZARD), cut_log(seed)), 100, seed=seed)
         scores.append([statistic.z_score for statistic in check.statistics.values()])
     # By statistic: 95 % of 20 logs, less 3 standard errors, since there are 24 statistics.
     assert (np.mean(np.abs(scores) < 2, axis=0) >= 0.8).all()
@@ -213,7 +213,7 @@ def test_the_models_that_made_a_log_of_visits_pass():
     scores = []
     for seed in range(100, 120):
         simulator, log, _ = visits_until_a_date(seed)
-        check = predictive_check(Resimulation(simulator, log), 20, seed=seed)
+        check = predictive_check(Resimulation(simulator, log), 100, seed=seed)
         scores.append({name: one.z_score for name, one in check.statistics.items()})
     # The last interval of steps ends with the longest lifetime of the log.
     names = set.intersection(*map(set, scores))
