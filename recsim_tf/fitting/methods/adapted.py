@@ -22,7 +22,7 @@ _WIDER = 1.15
 # and the step of differences.
 _LEAST_INFORMATION, _LONGEST_STEP, _DIFFERENCE = 0.5, 3.0, 0.05
 _NUM_STEPS = 10  # of Newton's method
-_NUM_PRIOR_DRAWS = 64  # for the units
+_NUM_QUANTILES = 8  # of the model's own distribution, for its center and its units
 
 
 def num_coordinates(prior: tfd.Distribution) -> int:
@@ -33,9 +33,43 @@ def num_coordinates(prior: tfd.Distribution) -> int:
     return sum(math.prod(shape) for shape in tf.nest.flatten(like))
 
 
+class _Quantiles(random.Noise):
+    """The noise of as many draws as there are quantiles: the same for all rows and coordinates."""
+
+    def __init__(self):
+        super().__init__({}, lambda: random.as_seed(0))
+
+    def take(self, kind: str, shape: tf.TensorShape, dtype: tf.DType) -> tf.Tensor:
+        """The quantiles in a static shape [Q M, ...], the first ones of all rows first."""
+        points = tf.constant((np.arange(_NUM_QUANTILES) + 0.5) / _NUM_QUANTILES, dtype)
+        points = tf.math.ndtri(points) if kind == "normal" else points
+        column = tf.repeat(points, shape[0] // _NUM_QUANTILES)
+        return tf.broadcast_to(tf.reshape(column, [-1, *[1] * (len(shape) - 1)]), shape)
+
+
+def center_and_unit(prior_of: Callable[[int], tfd.Distribution]) -> tuple[tf.Tensor, tf.Tensor]:
+    """About the mean and the standard deviation of the coordinates of a draw, [M, D] each.
+
+    Args:
+      prior_of: see `AdaptedProposals.draw`.
+    """
+    prior = prior_of(_NUM_QUANTILES)
+    draws = random.sample(prior, _Quantiles())
+    packed, _ = packed_draws(bijector_to("initial draws", prior).inverse(draws))
+    packed = tf.where(tf.math.is_finite(packed), packed, tf.zeros_like(packed))
+    by_quantile = tf.reshape(packed, [_NUM_QUANTILES, -1, packed.shape[1]])
+    center = tf.reduce_mean(by_quantile, axis=0)
+    variance = tf.reduce_mean((by_quantile - center) ** 2, axis=0)
+    is_drawn = variance > 0
+    unit = tf.sqrt(tf.where(is_drawn, variance, tf.ones_like(variance)))
+    return center, unit
+
+
 class AdaptedProposals:
-    """A normal distribution for each of some rows, in the unconstrained space of a draw of D
-    coordinates: around the highest density of the draw given the session, with its curvature there.
+    """A normal distribution for each of some rows, of a draw of D coordinates in the unconstrained
+    space: around the highest density of the draw given the session, with its curvature there. It
+    stays where it is while parameters change, as the density of the draw hardly moves where a
+    session tells much of it.
 
     Args:
       num_rows: the number of rows.
@@ -121,28 +155,20 @@ class AdaptedProposals:
 
     def adapt(
         self,
-        prior: tfd.Distribution,
+        prior_of: Callable[[int], tfd.Distribution],
         rows: tf.Tensor,
         log_density: Callable[[tf.Tensor, int], tf.Tensor],
-        seed: Seed,
     ) -> None:
         """Moves the normals of rows int32 [M] by Newton's method.
 
         Args:
-          prior: the model's own distribution of M rows.
+          prior_of: see `draw`.
           rows: the rows.
           log_density: a function of coordinates [C M, D] and C that gives the log of the density
             of coordinates and session, [C M].
-          seed: int32 [2].
         """
         size, dim, dtype = rows.shape[0], self.num_coordinates, self._loc.dtype
-        bijector = bijector_to("initial draws", prior)
-        draws = prior.sample(_NUM_PRIOR_DRAWS, seed=random.as_seed(seed))
-        packed, _ = packed_draws(bijector.inverse(draws), 2)
-        packed = tf.where(tf.math.is_finite(packed), packed, tf.zeros_like(packed))
-        center, unit = tf.reduce_mean(packed, axis=0), tf.math.reduce_std(packed, axis=0)
-        center = tf.broadcast_to(center, [size, dim])
-        unit = tf.broadcast_to(tf.where(unit > 0, unit, tf.ones_like(unit)), [size, dim])
+        center, unit = center_and_unit(prior_of)
         shifts = tf.concat([tf.zeros([1, dim], dtype), _DIFFERENCE * tf.eye(dim, dtype=dtype)], 0)
 
         def body(step, best, step_of_best, scale_of_best, value_of_best, damping):
@@ -193,9 +219,8 @@ class AdaptedProposals:
             ),
         )
         place = rows[:, tf.newaxis]
-        loc, scale = center + unit * best, _WIDER * unit[..., tf.newaxis] * scale
-        self._loc.scatter_nd_update(place, loc)
-        self._scale.scatter_nd_update(place, scale)
+        self._loc.scatter_nd_update(place, center + unit * best)
+        self._scale.scatter_nd_update(place, _WIDER * unit[..., tf.newaxis] * scale)
 
 
 def packed_draws(unconstrained: Nest, num_axes: int = 1) -> tuple[tf.Tensor, Nest]:
