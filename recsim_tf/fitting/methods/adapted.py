@@ -6,6 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
+from scipy.special import ndtri
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import random
@@ -18,11 +19,11 @@ from recsim_tf.fitting.parameters.unconstrained import bijector_to, unpack
 _PRIOR_PART = 0.125
 # The standard deviations of a normal are larger by this factor, for the tails of the posterior.
 _WIDER = 1.15
-# In units of the model's own distribution: the least information of a direction, the longest step,
-# and the step of differences.
-_LEAST_INFORMATION, _LONGEST_STEP, _DIFFERENCE = 0.5, 3.0, 0.05
+# In units of the model's own distribution: information that is no rounding, the longest step, and
+# the step of differences.
+_LEAST_INFORMATION, _LONGEST_STEP, _DIFFERENCE = 0.02, 3.0, 0.05
 _NUM_STEPS = 10  # of Newton's method
-_NUM_PRIOR_DRAWS = 64  # for the units
+_NUM_QUANTILES = 8  # of the model's own distribution, for its center and its units
 
 
 def num_coordinates(prior: tfd.Distribution) -> int:
@@ -33,9 +34,44 @@ def num_coordinates(prior: tfd.Distribution) -> int:
     return sum(math.prod(shape) for shape in tf.nest.flatten(like))
 
 
+class _Quantiles(random.Noise):
+    """The noise of as many draws as there are quantiles: the same for all rows and coordinates."""
+
+    def __init__(self):
+        super().__init__({}, lambda: random.as_seed(0))
+
+    def take(self, kind: str, shape: tf.TensorShape, dtype: tf.DType) -> tf.Tensor:
+        """The quantiles in a static shape [Q M, ...], the first ones of all rows first."""
+        points = tf.constant((np.arange(_NUM_QUANTILES) + 0.5) / _NUM_QUANTILES, dtype)
+        points = tf.math.ndtri(points) if kind == "normal" else points
+        column = tf.repeat(points, shape[0] // _NUM_QUANTILES)
+        return tf.broadcast_to(tf.reshape(column, [-1, *[1] * (len(shape) - 1)]), shape)
+
+
+def center_and_unit(prior_of: Callable[[int], tfd.Distribution]) -> tuple[tf.Tensor, tf.Tensor]:
+    """About the mean and the standard deviation of the coordinates of a draw, [M, D] each, with the
+    gradients of the parameters; exact for normals.
+
+    Args:
+      prior_of: see `AdaptedProposals.draw`.
+    """
+    prior = prior_of(_NUM_QUANTILES)
+    draws = random.sample(prior, _Quantiles())
+    packed, _ = packed_draws(bijector_to("initial draws", prior).inverse(draws))
+    packed = tf.where(tf.math.is_finite(packed), packed, tf.zeros_like(packed))
+    by_quantile = tf.reshape(packed, [_NUM_QUANTILES, -1, packed.shape[1]])
+    center = tf.reduce_mean(by_quantile, axis=0)
+    variance = tf.reduce_mean((by_quantile - center) ** 2, axis=0)
+    variance /= np.mean(ndtri((np.arange(_NUM_QUANTILES) + 0.5) / _NUM_QUANTILES) ** 2)
+    is_drawn = variance > 0
+    return center, tf.sqrt(tf.where(is_drawn, variance, tf.ones_like(variance)))
+
+
 class AdaptedProposals:
-    """A normal distribution for each of some rows, in the unconstrained space of a draw of D
-    coordinates: around the highest density of the draw given the session, with its curvature there.
+    """A normal distribution for each of some rows, of a draw of D coordinates in the unconstrained
+    space, around the highest density of the draw given the session. The likelihood of the draw is
+    kept as a normal one, of its curvature there. The product with the model's own distribution, at
+    any parameters, is the proposal: it moves and shrinks with that distribution.
 
     Args:
       num_rows: the number of rows.
@@ -45,9 +81,10 @@ class AdaptedProposals:
 
     def __init__(self, num_rows: int, num_coordinates: int, dtype: tf.DType):
         self.num_coordinates = num_coordinates
-        self._loc = tf.Variable(tf.zeros([num_rows, num_coordinates], dtype))
-        eye = tf.eye(num_coordinates, batch_shape=[num_rows], dtype=dtype)
-        self._scale = tf.Variable(eye)
+        zeros = tf.zeros([num_rows, num_coordinates], dtype)
+        # The information of a session about its draw, and the information times its mean.
+        self._precision = tf.Variable(zeros[..., tf.newaxis] * zeros[:, tf.newaxis])
+        self._pull = tf.Variable(zeros)
 
     def draw(
         self,
@@ -72,23 +109,33 @@ class AdaptedProposals:
         size, number, prior = rows.shape[0], num_draws, prior_of(num_draws)
         num_prior = max(round(_PRIOR_PART * number), 1)
         seeds = random.split_seed(seed, 2)
-        loc, scale = tf.gather(self._loc, rows), tf.gather(self._scale, rows)
+        center, unit = center_and_unit(prior_of)
+        precision, pull = tf.gather(self._precision, rows), tf.gather(self._pull, rows)
+        # The root of the information of the session and the model together.
+        root = tf.linalg.cholesky(
+            tf.eye(self.num_coordinates, dtype=unit.dtype) + _outer(unit) * precision
+        )
+        pull = unit * (pull - tf.linalg.matvec(precision, center))
+        loc = tf.linalg.cholesky_solve(root, pull[..., tf.newaxis])[..., 0]
         own, log_factor = propose("user", prior_of(num_prior), seeds[0])
         bijector = bijector_to("initial draws", prior)
         normals = self._points(number - num_prior, size, seeds[1])
-        near = loc + tf.linalg.matvec(scale, normals)
+        normals = tf.linalg.triangular_solve(root, normals[..., tf.newaxis], adjoint=True)[..., 0]
+        near = loc + _WIDER * normals
         packed, specs = packed_draws(bijector_to("initial draws", prior_of(num_prior)).inverse(own))
         # A draw at the edge of its support has no finite coordinates; no normal proposes it.
         is_finite = tf.reduce_all(tf.math.is_finite(packed), axis=1)
         packed = tf.where(is_finite[:, tf.newaxis], packed, tf.zeros_like(packed))
-        points = tf.concat([tf.reshape(packed, [num_prior, size, -1]), near], axis=0)
-        standard = tf.linalg.triangular_solve(scale, (points - loc)[..., tf.newaxis])[..., 0]
+        of_own = (tf.reshape(packed, [num_prior, size, -1]) - center) / unit
+        points = tf.concat([of_own, near], axis=0)
+        standard = tf.linalg.matvec(root, points - loc, transpose_a=True) / _WIDER
         log_normal = (
             -0.5 * tf.reduce_sum(standard**2, axis=-1)
-            - tf.reduce_sum(tf.math.log(tf.linalg.diag_part(scale)), axis=-1)
-            - 0.5 * self.num_coordinates * math.log(2 * math.pi)
+            + tf.reduce_sum(tf.math.log(tf.linalg.diag_part(root) / unit), axis=-1)
+            - 0.5 * self.num_coordinates * math.log(2 * math.pi * _WIDER**2)
         )
-        draw, log_det = forward(bijector, unpack(tf.reshape(points, [number * size, -1]), specs))
+        coordinates = tf.reshape(center + unit * points, [number * size, -1])
+        draw, log_det = forward(bijector, unpack(coordinates, specs))
         log_normal = tf.reshape(log_normal, [-1]) - log_det
         rest = (number - num_prior) * size
         log_normal = tf.where(
@@ -109,7 +156,7 @@ class AdaptedProposals:
         """Standard normal points [N, M, D]: those of a Halton sequence, shifted at random for each
         row (Cranley & Patterson 1976), and their opposites, which cancel what is odd.
         """
-        dtype, num_coordinates = self._loc.dtype, self.num_coordinates
+        dtype, num_coordinates = self._pull.dtype, self.num_coordinates
         halton = tfp.mcmc.sample_halton_sequence(
             num_coordinates, (number + 1) // 2, dtype=tf.float64, randomized=True, seed=[0, 0]
         )
@@ -121,31 +168,23 @@ class AdaptedProposals:
 
     def adapt(
         self,
-        prior: tfd.Distribution,
+        prior_of: Callable[[int], tfd.Distribution],
         rows: tf.Tensor,
         log_density: Callable[[tf.Tensor, int], tf.Tensor],
-        seed: Seed,
     ) -> None:
-        """Moves the normals of rows int32 [M] by Newton's method.
+        """Adapts the normals of rows int32 [M], by Newton's method.
 
         Args:
-          prior: the model's own distribution of M rows.
+          prior_of: see `draw`.
           rows: the rows.
           log_density: a function of coordinates [C M, D] and C that gives the log of the density
             of coordinates and session, [C M].
-          seed: int32 [2].
         """
-        size, dim, dtype = rows.shape[0], self.num_coordinates, self._loc.dtype
-        bijector = bijector_to("initial draws", prior)
-        draws = prior.sample(_NUM_PRIOR_DRAWS, seed=random.as_seed(seed))
-        packed, _ = packed_draws(bijector.inverse(draws), 2)
-        packed = tf.where(tf.math.is_finite(packed), packed, tf.zeros_like(packed))
-        center, unit = tf.reduce_mean(packed, axis=0), tf.math.reduce_std(packed, axis=0)
-        center = tf.broadcast_to(center, [size, dim])
-        unit = tf.broadcast_to(tf.where(unit > 0, unit, tf.ones_like(unit)), [size, dim])
+        size, dim, dtype = rows.shape[0], self.num_coordinates, self._pull.dtype
+        center, unit = center_and_unit(prior_of)
         shifts = tf.concat([tf.zeros([1, dim], dtype), _DIFFERENCE * tf.eye(dim, dtype=dtype)], 0)
 
-        def body(step, best, step_of_best, scale_of_best, value_of_best, damping):
+        def body(step, best, step_of_best, told_of_best, value_of_best, damping):
             point = best + damping[:, tf.newaxis] * step_of_best
             points = point + shifts[:, tf.newaxis]
             with tf.GradientTape() as tape:
@@ -160,8 +199,10 @@ class AdaptedProposals:
             information, directions = tf.linalg.eigh(
                 tf.where(is_known[:, tf.newaxis, tf.newaxis], curvature, eye)
             )
-            root = directions / tf.sqrt(tf.maximum(information, _LEAST_INFORMATION))[:, tf.newaxis]
-            covariance = tf.matmul(root, root, transpose_b=True)
+            # What the session tells, beside the model's own distribution.
+            told = information - 1
+            told = tf.where(told > _LEAST_INFORMATION, told, tf.zeros_like(told))[:, tf.newaxis]
+            covariance = tf.matmul(directions / (1 + told), directions, transpose_b=True)
             newton = tf.linalg.matvec(covariance, gradients[0])
             length = tf.norm(newton, axis=1, keepdims=True)
             newton *= _LONGEST_STEP / tf.maximum(length, _LONGEST_STEP)
@@ -172,30 +213,36 @@ class AdaptedProposals:
                 tf.where(is_better[:, tf.newaxis], newton, step_of_best),
                 tf.where(
                     is_better[:, tf.newaxis, tf.newaxis],
-                    tf.linalg.cholesky(covariance),
-                    scale_of_best,
+                    tf.matmul(directions * told, directions, transpose_b=True),
+                    told_of_best,
                 ),
                 tf.where(is_better, values[0], value_of_best),
                 tf.where(is_better, tf.ones_like(damping), damping / 3),
             )
 
         zeros = tf.zeros([size, dim], dtype)
-        _, best, _, scale, *_ = tf.while_loop(
+        _, best, _, told, *_ = tf.while_loop(
             lambda step, *_: step < _NUM_STEPS,
             body,
             (
                 tf.constant(0),
                 zeros,
                 zeros,
-                tf.eye(dim, batch_shape=[size], dtype=dtype),
+                tf.zeros([size, dim, dim], dtype),
                 tf.fill([size], tf.constant(-np.inf, dtype)),
                 tf.ones([size], dtype),
             ),
         )
         place = rows[:, tf.newaxis]
-        loc, scale = center + unit * best, _WIDER * unit[..., tf.newaxis] * scale
-        self._loc.scatter_nd_update(place, loc)
-        self._scale.scatter_nd_update(place, scale)
+        precision = told / _outer(unit)
+        pull = (best + tf.linalg.matvec(told, best)) / unit + tf.linalg.matvec(precision, center)
+        self._precision.scatter_nd_update(place, precision)
+        self._pull.scatter_nd_update(place, pull)
+
+
+def _outer(vectors: tf.Tensor) -> tf.Tensor:
+    """The outer products of vectors [M, D] with themselves, [M, D, D]."""
+    return vectors[..., tf.newaxis] * vectors[:, tf.newaxis]
 
 
 def packed_draws(unconstrained: Nest, num_axes: int = 1) -> tuple[tf.Tensor, Nest]:

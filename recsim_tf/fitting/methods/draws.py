@@ -1,6 +1,8 @@
 """Initial draws that are summed out by importance sampling."""
 
 import dataclasses
+from collections.abc import Callable
+from typing import Any
 
 import gin
 import numpy as np
@@ -16,6 +18,7 @@ from recsim_tf.fitting.methods.adapted import (
     packed_draws,
 )
 from recsim_tf.fitting.methods.halton import HaltonPoints
+from recsim_tf.fitting.methods.information import without_twins
 from recsim_tf.fitting.methods.initial import InitialMethod
 from recsim_tf.fitting.methods.proposals import (
     copied_sessions,
@@ -106,6 +109,21 @@ class Draws(InitialMethod):
             return None
         return dataclasses.replace(self, num_draws=number)
 
+    def information_of(self, objective: Any) -> Callable[[], np.ndarray] | None:
+        """See `Method.information_of`. Adapted points stay where they are while parameters change,
+        so that parameters which the log cannot tell apart differ in their noise. Draws from the
+        model's own distribution move with it, and show them.
+        """
+        information = super().information_of(objective)
+        if information is None or self.points != "adapted":
+            return information
+
+        def signed_scores(number: int) -> np.ndarray:
+            moving = dataclasses.replace(self, points="random")
+            return moving.objective(objective.fitted, objective.log).signed_scores(number)
+
+        return lambda: without_twins(information(), objective.fitted, signed_scores)
+
     def known_score(self, inner: SessionScore, lacking: Lacking) -> SessionScore:
         """See `SessionMethod.known_score`."""
         # What is known before responses says little of the draws.
@@ -147,42 +165,42 @@ class Draws(InitialMethod):
             copies * lacking.num_sessions, num_coordinates(prior), lacking.users.dtype
         )
 
+        def prior_of(simulator, sessions, rows):
+            def of_copies(number):
+                copied_to, copied, all_rows = copied_sessions(simulator, sessions, rows, number)
+                return part.prior(copied_to.users, all_rows.shape[0], copied.initial.user)
+
+            return of_copies
+
         def score(simulator, sessions, rows, seeds):
             number, size = self.num_draws, rows.shape[0]
             own_rows = rows + tf.range(size) // lacking.batch_size * lacking.num_sessions
+            priors = prior_of(simulator, sessions, rows)
             if seeds.adapts:
-                adapt(simulator, sessions, rows, own_rows, seeds)
+                proposals.adapt(priors, own_rows, density(simulator, sessions, rows, seeds))
                 if not inner.is_adapted:
                     return Scored(tf.zeros([size], lacking.users.dtype))
-            copied_to, copied, all_rows = copied_sessions(simulator, sessions, rows, number)
-
-            def prior_of(number):
-                copied_to, copied, _ = copied_sessions(simulator, sessions, rows, number)
-                return part.prior(copied_to.users, number * size, copied.initial.user)
-
-            draw, log_density = proposals.draw(prior_of, own_rows, number, seeds.initial)
-            scored = inner.score(copied_to, part.filled(copied, draw), all_rows, seeds.of_inner())
+            draw, log_density = proposals.draw(priors, own_rows, number, seeds.initial)
+            simulator, copied, all_rows = copied_sessions(simulator, sessions, rows, number)
+            scored = inner.score(simulator, part.filled(copied, draw), all_rows, seeds.of_inner())
             of_draws = scored.log_likelihood
             return _mean(part, copied, of_draws, of_draws - log_density, number, jackknife=False)
 
-        def adapt(simulator, sessions, rows, own_rows, seeds):
-            size = rows.shape[0]
-            prior = part.prior(simulator.users, size, sessions.initial.user)
+        def density(simulator, sessions, rows, seeds):
+            priors = prior_of(simulator, sessions, rows)
+            like = random.sample(priors(1), seeds.initial)
+            _, specs = packed_draws(bijector_to("initial draws", priors(1)).inverse(like))
             inner_seeds = seeds.of_inner()._replace(adapts=False)
-            _, specs = packed_draws(
-                bijector_to("initial draws", prior).inverse(random.sample(prior, seeds.initial))
-            )
 
             def log_density(coordinates, number):
-                copied_to, copied, all_rows = copied_sessions(simulator, sessions, rows, number)
-                prior = part.prior(copied_to.users, number * size, copied.initial.user)
-                bijector = bijector_to("initial draws", prior)
+                bijector = bijector_to("initial draws", priors(number))
                 draw, log_det = forward(bijector, unpack(coordinates, specs))
+                copied_to, copied, all_rows = copied_sessions(simulator, sessions, rows, number)
                 complete = part.filled(copied, draw)
                 scored = inner.score(copied_to, complete, all_rows, inner_seeds)
                 return scored.log_likelihood + log_det
 
-            proposals.adapt(prior, own_rows, log_density, seeds.initial)
+            return log_density
 
         return inner._replace(
             score=score, is_estimate=True, num_draws=self.num_draws, is_adapted=True

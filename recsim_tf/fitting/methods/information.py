@@ -15,6 +15,10 @@ from recsim_tf.fitting.searches.objective import Objective
 
 # Where the curvature is not known yet, and then as a part of the standard error that it implies.
 _FIRST_STEP, _PART_OF_ERROR = 1e-2, 0.5
+# Of simulated likelihoods: the information of a direction, in units in which the diagonal is one,
+# from which on it is no noise; the part of the largest score that is rounding; and the sums of
+# scores beyond the number of parameters.
+_LITTLE, _NO_SCORE, _SPARE = 0.5, 1e-3, 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,6 +112,32 @@ def curvature_information(objective: Objective) -> np.ndarray:
     errors = 1 / np.sqrt(np.maximum(first, np.finfo(np.float32).eps))
     steps = np.where(first > 0, _PART_OF_ERROR * errors, _FIRST_STEP)
     return _curvature(fitted, gradient, steps) + prior
+
+
+def without_twins(
+    information: np.ndarray, fitted: FittedSimulator, signed_scores: Callable[[int], np.ndarray]
+) -> np.ndarray:
+    """The information [P, P] of a simulated likelihood, without the noise of draws in directions in
+    which no session has a score, as where the log tells of two parameters by their sum alone.
+    Information of priors stays. Where no direction has little information, none is looked for.
+
+    Args:
+      information: float64 [P, P].
+      fitted: the parameters.
+      signed_scores: see `SessionsObjective.signed_scores`, by draws that move with the models.
+    """
+    prior = _prior_information(fitted)
+    of_log = information - prior
+    diagonal = np.diag(of_log)
+    scale = 1 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
+    scaled = of_log * np.outer(scale, scale)
+    if not np.isfinite(scaled).all() or np.linalg.eigvalsh(scaled)[0] > _LITTLE:
+        return information
+    sums = signed_scores(len(scale) + _SPARE) * scale
+    _, values, directions = np.linalg.svd(sums)
+    empty = directions[values <= _NO_SCORE * values.max()]
+    rest = np.eye(len(scale)) - empty.T @ empty
+    return rest @ scaled @ rest / np.outer(scale, scale) + prior
 
 
 def _prior_information(fitted: FittedSimulator) -> np.ndarray:

@@ -344,15 +344,21 @@ class SessionsObjective(BatchObjective):
         """See `BatchObjective.squared_scores`. The gradient of the sum over sessions with signs at
         random has these expected squares (Hutchinson 1990).
         """
-        generator, number = np.random.default_rng(0), len(self.fitted.flat())
-        squares = np.zeros(number)
-        for _ in range(_NUM_SIGNS):
+        return np.mean(self.signed_scores(_NUM_SIGNS) ** 2, axis=0)
+
+    def signed_scores(self, number: int) -> np.ndarray:
+        """So many sums over sessions of their gradients in the unconstrained parameters, with signs
+        at random, float64 [N, P].
+        """
+        generator = np.random.default_rng(0)
+        sums = []
+        for _ in range(number):
             _, gradients = self._summed(
                 each._replace(choice=_signed(each.choice, generator))
                 for each in self._batches.by_length(distinct=True)
             )
-            squares += flatten(gradients)[:number] ** 2
-        return squares / _NUM_SIGNS
+            sums.append(flatten(gradients)[: len(self.fitted.flat())])
+        return np.stack(sums)
 
     def known_log_density(self) -> float:
         """See `Objective.known_log_density`."""
