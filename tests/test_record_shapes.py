@@ -76,6 +76,7 @@ ESTIMATE = dict.fromkeys(("value", "standard_error", "interval"), NUMBER)
 ESTIMATE |= {"gain": dict.fromkeys(("value", "interval"), NUMBER), "weights": WEIGHTS}
 ESTIMATE |= {"sessions": Float64[Any, "S"], "draws": Float64[Any, "D b"]}
 ESTIMATE |= {"verdict": str, "users": Int[Any, "S"], "assumptions": int, "has_click_model": bool}
+ESTIMATE |= {"response": str | None}
 MEAN = dict.fromkeys(Mean._fields, NUMBER | int)
 
 

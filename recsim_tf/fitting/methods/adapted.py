@@ -6,7 +6,6 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
-from scipy.special import ndtri
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import random
@@ -24,6 +23,7 @@ _WIDER = 1.15
 _LEAST_INFORMATION, _LONGEST_STEP, _DIFFERENCE = 0.02, 3.0, 0.05
 _NUM_STEPS = 10  # of Newton's method
 _NUM_QUANTILES = 8  # of the model's own distribution, for its center and its units
+_POINTS = (np.arange(_NUM_QUANTILES) + 0.5) / _NUM_QUANTILES
 
 
 def num_coordinates(prior: tfd.Distribution) -> int:
@@ -42,7 +42,7 @@ class _Quantiles(random.Noise):
 
     def take(self, kind: str, shape: tf.TensorShape, dtype: tf.DType) -> tf.Tensor:
         """The quantiles in a static shape [Q M, ...], the first ones of all rows first."""
-        points = tf.constant((np.arange(_NUM_QUANTILES) + 0.5) / _NUM_QUANTILES, dtype)
+        points = tf.constant(_POINTS, dtype)
         points = tf.math.ndtri(points) if kind == "normal" else points
         column = tf.repeat(points, shape[0] // _NUM_QUANTILES)
         return tf.broadcast_to(tf.reshape(column, [-1, *[1] * (len(shape) - 1)]), shape)
@@ -62,7 +62,7 @@ def center_and_unit(prior_of: Callable[[int], tfd.Distribution]) -> tuple[tf.Ten
     by_quantile = tf.reshape(packed, [_NUM_QUANTILES, -1, packed.shape[1]])
     center = tf.reduce_mean(by_quantile, axis=0)
     variance = tf.reduce_mean((by_quantile - center) ** 2, axis=0)
-    variance /= np.mean(ndtri((np.arange(_NUM_QUANTILES) + 0.5) / _NUM_QUANTILES) ** 2)
+    variance /= tf.reduce_mean(tf.math.ndtri(tf.constant(_POINTS, variance.dtype)) ** 2)
     is_drawn = variance > 0
     return center, tf.sqrt(tf.where(is_drawn, variance, tf.ones_like(variance)))
 
