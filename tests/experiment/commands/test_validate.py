@@ -73,8 +73,16 @@ def test_what_cannot_be_validated_is_told_in_a_line(tmp_path, config, capfd):
             "validate.static must name parameters that were fitted, users.choice_model.no_click",
         ),
         (
-            ("validate.log = @simulated_log()", "validate.hold_out_segment = {'phone': 1}"),
+            (
+                "validate.log = @other/simulated_log()",
+                "other/simulated_log.seed = 5",
+                "validate.hold_out_segment = {'phone': 1}",
+            ),
             "hold_out_segment must name fields of the log's initial draws that are one number",
+        ),
+        (
+            ("validate.log = @simulated_log()",),
+            "held_out must be other sessions than train, or None, got sessions of train alone",
         ),
     ):
         given = [f"--gin_bindings={binding}" for binding in options]
