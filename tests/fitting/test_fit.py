@@ -274,7 +274,10 @@ def searched(parameters):
         (lambda: Scores(confidence=1.0), r"confidence must be in \(0, 1\), got 1.0"),
         (lambda: Chains(0), "num_chains must be at least 1, got 0"),
         (lambda: Draws(1), "num_draws must be at least 2, got 1"),
-        (lambda: Draws(points="sobol"), "points must be one of random, halton, adapted, got 'sobol'"),
+        (
+            lambda: Draws(points="sobol"),
+            "points must be one of random, halton, adapted, got 'sobol'",
+        ),
     ],
 )
 def test_bad_arguments_of_parameters_searches_and_likelihoods_are_named(make, message):

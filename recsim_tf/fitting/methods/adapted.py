@@ -6,7 +6,6 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
-from scipy.special import ndtri
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import random
@@ -32,6 +31,10 @@ def num_coordinates(prior: tfd.Distribution) -> int:
     return sum(math.prod(shape) for shape in tf.nest.flatten(like))
 
 
+def _quantiles(dtype: tf.DType) -> tf.Tensor:
+    return tf.constant((np.arange(_NUM_QUANTILES) + 0.5) / _NUM_QUANTILES, dtype)
+
+
 class _Quantiles(random.Noise):
     """The noise of as many draws as there are quantiles: the same for all rows and coordinates."""
 
@@ -40,7 +43,7 @@ class _Quantiles(random.Noise):
 
     def take(self, kind: str, shape: tf.TensorShape, dtype: tf.DType) -> tf.Tensor:
         """The quantiles in a static shape [Q M, ...], the first ones of all rows first."""
-        points = tf.constant((np.arange(_NUM_QUANTILES) + 0.5) / _NUM_QUANTILES, dtype)
+        points = _quantiles(dtype)
         points = tf.math.ndtri(points) if kind == "normal" else points
         column = tf.repeat(points, shape[0] // _NUM_QUANTILES)
         return tf.broadcast_to(tf.reshape(column, [-1, *[1] * (len(shape) - 1)]), shape)
@@ -60,7 +63,7 @@ def center_and_unit(prior_of: Callable[[int], tfd.Distribution]) -> tuple[tf.Ten
     by_quantile = tf.reshape(packed, [_NUM_QUANTILES, -1, packed.shape[1]])
     center = tf.reduce_mean(by_quantile, axis=0)
     variance = tf.reduce_mean((by_quantile - center) ** 2, axis=0)
-    variance /= np.mean(ndtri((np.arange(_NUM_QUANTILES) + 0.5) / _NUM_QUANTILES) ** 2)
+    variance /= tf.reduce_mean(tf.math.ndtri(_quantiles(variance.dtype)) ** 2)
     is_drawn = variance > 0
     return center, tf.sqrt(tf.where(is_drawn, variance, tf.ones_like(variance)))
 
