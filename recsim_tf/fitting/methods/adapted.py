@@ -10,20 +10,17 @@ from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import random
 from recsim_tf.core.base.types import Nest, Seed
-from recsim_tf.fitting.methods.proposals import propose
 from recsim_tf.fitting.parameters.unconstrained import bijector_to, unpack
 
-# The part of the points that are draws from the model's own distribution. They bound the weights
-# where the normal misses a part of the posterior.
-_PRIOR_PART = 0.125
-# The standard deviations of a normal are larger by this factor, for the tails of the posterior.
-_WIDER = 1.15
+# Parts of the points, the weight of the session in their normal, and the factor of its standard
+# deviations, for the tails of the posterior. The wide normal bounds the weights where the other one
+# misses a part of the posterior.
+_NEAR, _WIDE = (0.875, 1.0, 1.15), (0.125, 0.1, 1.5)
 # In units of the model's own distribution: information that is no rounding, the longest step, and
 # the step of differences.
 _LEAST_INFORMATION, _LONGEST_STEP, _DIFFERENCE = 0.02, 3.0, 0.05
 _NUM_STEPS = 10  # of Newton's method
 _NUM_QUANTILES = 8  # of the model's own distribution, for its center and its units
-_POINTS = (np.arange(_NUM_QUANTILES) + 0.5) / _NUM_QUANTILES
 
 
 def num_coordinates(prior: tfd.Distribution) -> int:
@@ -34,6 +31,10 @@ def num_coordinates(prior: tfd.Distribution) -> int:
     return sum(math.prod(shape) for shape in tf.nest.flatten(like))
 
 
+def _quantiles(dtype: tf.DType) -> tf.Tensor:
+    return tf.constant((np.arange(_NUM_QUANTILES) + 0.5) / _NUM_QUANTILES, dtype)
+
+
 class _Quantiles(random.Noise):
     """The noise of as many draws as there are quantiles: the same for all rows and coordinates."""
 
@@ -42,7 +43,7 @@ class _Quantiles(random.Noise):
 
     def take(self, kind: str, shape: tf.TensorShape, dtype: tf.DType) -> tf.Tensor:
         """The quantiles in a static shape [Q M, ...], the first ones of all rows first."""
-        points = tf.constant(_POINTS, dtype)
+        points = _quantiles(dtype)
         points = tf.math.ndtri(points) if kind == "normal" else points
         column = tf.repeat(points, shape[0] // _NUM_QUANTILES)
         return tf.broadcast_to(tf.reshape(column, [-1, *[1] * (len(shape) - 1)]), shape)
@@ -62,7 +63,7 @@ def center_and_unit(prior_of: Callable[[int], tfd.Distribution]) -> tuple[tf.Ten
     by_quantile = tf.reshape(packed, [_NUM_QUANTILES, -1, packed.shape[1]])
     center = tf.reduce_mean(by_quantile, axis=0)
     variance = tf.reduce_mean((by_quantile - center) ** 2, axis=0)
-    variance /= tf.reduce_mean(tf.math.ndtri(tf.constant(_POINTS, variance.dtype)) ** 2)
+    variance /= tf.reduce_mean(tf.math.ndtri(_quantiles(variance.dtype)) ** 2)
     is_drawn = variance > 0
     return center, tf.sqrt(tf.where(is_drawn, variance, tf.ones_like(variance)))
 
@@ -71,7 +72,8 @@ class AdaptedProposals:
     """A normal distribution for each of some rows, of a draw of D coordinates in the unconstrained
     space, around the highest density of the draw given the session. The likelihood of the draw is
     kept as a normal one, of its curvature there. The product with the model's own distribution, at
-    any parameters, is the proposal: it moves and shrinks with that distribution.
+    any parameters, is the proposal: it moves and shrinks with that distribution. An eighth of the
+    points come from a wider normal, in which the session has less weight.
 
     Args:
       num_rows: the number of rows.
@@ -104,53 +106,41 @@ class AdaptedProposals:
 
         Returns:
           A nest of [N M, ...], one draw of all rows after the other; and the log-density of the
-          mixture of the model's own distribution and the normals at them, [N M].
+          mixture of normals at them, [N M].
         """
-        size, number, prior = rows.shape[0], num_draws, prior_of(num_draws)
-        num_prior = max(round(_PRIOR_PART * number), 1)
-        seeds = random.split_seed(seed, 2)
+        size, number = rows.shape[0], num_draws
+        num_wide = max(round(_WIDE[0] * number), 1)
         center, unit = center_and_unit(prior_of)
         precision, pull = tf.gather(self._precision, rows), tf.gather(self._pull, rows)
-        # The root of the information of the session and the model together.
-        root = tf.linalg.cholesky(
-            tf.eye(self.num_coordinates, dtype=unit.dtype) + _outer(unit) * precision
+        precision, pull = (
+            _outer(unit) * precision,
+            unit * (pull - tf.linalg.matvec(precision, center)),
         )
-        pull = unit * (pull - tf.linalg.matvec(precision, center))
-        loc = tf.linalg.cholesky_solve(root, pull[..., tf.newaxis])[..., 0]
-        own, log_factor = propose("user", prior_of(num_prior), seeds[0])
+        seeds = random.split_seed(seed, 2)
+        points, normals = [], []
+        numbers = (num_wide, number - num_wide)
+        for part, own_seed, (_, weight, wider) in zip(numbers, seeds, (_WIDE, _NEAR), strict=False):
+            # The root of the information of the session and the model together.
+            eye = tf.eye(self.num_coordinates, dtype=unit.dtype)
+            root = tf.linalg.cholesky(eye + weight * precision)
+            loc = tf.linalg.cholesky_solve(root, weight * pull[..., tf.newaxis])[..., 0]
+            standard = self._points(part, size, own_seed)[..., tf.newaxis]
+            steps = tf.linalg.triangular_solve(root, standard, adjoint=True)[..., 0]
+            points.append(loc + wider * steps)
+            normals.append((part / number, loc, root / wider))
+        in_units = tf.concat(points, axis=0)
+        log_density = tf.reduce_logsumexp(
+            [math.log(part) + _log_normal(in_units - loc, root) for part, loc, root in normals],
+            axis=0,
+        )
+        log_density -= tf.reduce_sum(tf.math.log(unit), axis=-1)
+        points = center + unit * in_units
+        prior = prior_of(number)
         bijector = bijector_to("initial draws", prior)
-        normals = self._points(number - num_prior, size, seeds[1])
-        normals = tf.linalg.triangular_solve(root, normals[..., tf.newaxis], adjoint=True)[..., 0]
-        near = loc + _WIDER * normals
-        packed, specs = packed_draws(bijector_to("initial draws", prior_of(num_prior)).inverse(own))
-        # A draw at the edge of its support has no finite coordinates; no normal proposes it.
-        is_finite = tf.reduce_all(tf.math.is_finite(packed), axis=1)
-        packed = tf.where(is_finite[:, tf.newaxis], packed, tf.zeros_like(packed))
-        of_own = (tf.reshape(packed, [num_prior, size, -1]) - center) / unit
-        points = tf.concat([of_own, near], axis=0)
-        standard = tf.linalg.matvec(root, points - loc, transpose_a=True) / _WIDER
-        log_normal = (
-            -0.5 * tf.reduce_sum(standard**2, axis=-1)
-            + tf.reduce_sum(tf.math.log(tf.linalg.diag_part(root) / unit), axis=-1)
-            - 0.5 * self.num_coordinates * math.log(2 * math.pi * _WIDER**2)
-        )
-        coordinates = tf.reshape(center + unit * points, [number * size, -1])
+        _, specs = packed_draws(bijector.inverse(random.sample(prior, random.as_seed(0))))
+        coordinates = tf.reshape(points, [number * size, -1])
         draw, log_det = forward(bijector, unpack(coordinates, specs))
-        log_normal = tf.reshape(log_normal, [-1]) - log_det
-        rest = (number - num_prior) * size
-        log_normal = tf.where(
-            tf.pad(is_finite, [[0, rest]], constant_values=True), log_normal, -np.inf
-        )
-        draw = tf.nest.map_structure(
-            lambda first, leaf: tf.concat([first, leaf[num_prior * size :]], axis=0), own, draw
-        )
-        log_prior = prior.log_prob(draw)
-        if tf.is_tensor(log_factor):
-            log_prior -= tf.pad(log_factor, [[0, rest]])
-        part = num_prior / number
-        return draw, tfp.math.log_add_exp(
-            log_prior + math.log(part), log_normal + math.log1p(-part)
-        )
+        return draw, tf.reshape(log_density, [-1]) - log_det
 
     def _points(self, number: int, size: int, seed: Seed) -> tf.Tensor:
         """Standard normal points [N, M, D]: those of a Halton sequence, shifted at random for each
@@ -238,6 +228,16 @@ class AdaptedProposals:
         pull = (best + tf.linalg.matvec(told, best)) / unit + tf.linalg.matvec(precision, center)
         self._precision.scatter_nd_update(place, precision)
         self._pull.scatter_nd_update(place, pull)
+
+
+def _log_normal(steps: tf.Tensor, root: tf.Tensor) -> tf.Tensor:
+    """The log-densities [N, M] of normals at steps [N, M, D] from their means, by roots [M, D, D]
+    of their information.
+    """
+    standard = tf.linalg.matvec(root, steps, transpose_a=True)
+    constant = 0.5 * math.log(2 * math.pi)
+    log_roots = tf.math.log(tf.linalg.diag_part(root))
+    return tf.reduce_sum(log_roots - 0.5 * standard**2 - constant, axis=-1)
 
 
 def _outer(vectors: tf.Tensor) -> tf.Tensor:

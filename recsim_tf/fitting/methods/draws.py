@@ -70,13 +70,12 @@ class Draws(InitialMethod):
     without a jackknife, as the literature does. The fresh points of the reported likelihood are the
     next ones of the sequence.
 
-    Adapted points come from a distribution of each session, an eighth from the model's own one and
-    the rest from a normal around the draw that the session makes most probable, with the curvature
-    there (Hesterberg 1995, "Weighted average importance sampling and defensive mixture
-    distributions"). The normals have Halton points that are shifted at random for each session, and
-    their opposites. 16 adapted points do as well as hundreds of draws, also where a session tells
-    almost all of its user. `LBFGS` begins again with normals that are adapted to its end, until it
-    stays there.
+    Adapted points come from two normals of each session, around the draw that the session makes
+    most probable, with the curvature there, and for an eighth of the points wider (Hesterberg 1995,
+    "Weighted average importance sampling and defensive mixture distributions"). The normals have
+    Halton points that are shifted at random for each session, and their opposites. 16 adapted
+    points do as well as hundreds of draws, also where a session tells almost all of its user.
+    `LBFGS` begins again with normals that are adapted to its end, until it stays there.
 
     Memory grows with the number of draws, and with the batch size of the search.
 

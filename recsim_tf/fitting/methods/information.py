@@ -18,7 +18,7 @@ _FIRST_STEP, _PART_OF_ERROR = 1e-2, 0.5
 # Of simulated likelihoods: the information of a direction, in units in which the diagonal is one,
 # from which on it is no noise; the part of the largest score that is rounding; and the sums of
 # scores beyond the number of parameters.
-_LITTLE, _NO_SCORE, _SPARE = 0.5, 1e-3, 2
+_LITTLE, _NO_SCORE, _SPARE = 0.3, 1e-3, 2
 
 
 @dataclasses.dataclass(frozen=True)

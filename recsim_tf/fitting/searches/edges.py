@@ -22,8 +22,9 @@ _DECADE = np.log(10.0)
 # Restarts are tried where the slope is these parts of the largest one on the way from the edge.
 _PARTS = (0.9, 0.3, 0.1, 0.01)
 _NUM_POINTS = 400  # of the way on which they are looked for
-# A round that gains less, in nats, has not moved by more than 0.2 standard errors.
-_SMALL_GAIN = 0.02
+# A round that gains less, in nats, has moved by half a standard error at the most. The next one, by
+# proposals of that place, would move by a small part of this.
+_SMALL_GAIN = 0.1
 _MOST_ROUNDS = 6
 
 
@@ -100,7 +101,7 @@ def search_in_rounds(problem: Problem, search: Search) -> SearchState:
         if state.progress.diverged or not objective.adapt() or not isinstance(search, LBFGS):
             break
         before, _ = value_and_gradient(objective, objective.fitted.flat())
-        later = search.run(problem.in_folder(f"round{number}"))
+        later = search.run(problem.in_folder(f"round{number}")._replace(units=state.units))
         later.go_to_best()
         continue_history(later, state)
         state = later

@@ -103,6 +103,9 @@ class SearchState:
       **tracked: other objects that are checkpointed, such as an optimizer of Keras.
     """
 
+    # float64 [P], the units of the search at its end, where it has any
+    units: Any = None
+
     def __init__(self, checkpoints: Checkpoints, variables: Sequence[tf.Variable], **tracked: Any):
         self.progress = Progress()
         self._path = checkpoints.path

@@ -80,6 +80,7 @@ class LBFGS(Search):
         state = SearchState(problem.checkpoints, objective.variables, evaluations=evaluations)
         progress, history = state.progress, state.progress.history
         if progress.finished:
+            state.units = evaluations.last_units()
             return state
         bar = progress_bar(
             show=self.progress, desc="L-BFGS", unit=" evaluations", initial=len(history)
@@ -99,6 +100,11 @@ class LBFGS(Search):
                 state.keep(value, len(history))
             return value, flatten(gradients) + flatten(prior_gradients)
 
+        def units(position: np.ndarray) -> np.ndarray:
+            if problem.units is not None and np.array_equal(position, start):
+                return problem.units
+            return standard_errors(objective, position)
+
         # The values at the start, which a checkpoint does not have.
         start = evaluations.start(fitted.flat())
         fitted.assign_flat(start)
@@ -106,7 +112,7 @@ class LBFGS(Search):
             maximum = maximise(
                 function,
                 start,
-                lambda position: standard_errors(objective, position),
+                units,
                 self.max_iterations,
                 self.tolerance,
                 f"the log-likelihood of {fitted.values()}",
@@ -115,6 +121,7 @@ class LBFGS(Search):
                 evaluations=evaluations,
                 after_iteration=state.save,
             )
+        state.units = evaluations.last_units()
         fitted.assign_flat(maximum.position)
         state.keep(maximum.value, len(history))
         progress.finish(maximum.converged)
@@ -153,6 +160,11 @@ class Evaluations(tf.Module):
             rows = np.concatenate([rows, [function(position)]])
             self._units.assign(rows.tobytes())
         return rows[number]
+
+    def last_units(self) -> np.ndarray:
+        """The units [P] of the last part of the search."""
+        start = np.frombuffer(self._start.numpy())
+        return np.frombuffer(self._units.numpy()).reshape(-1, len(start))[-1]
 
     def recorded(
         self, function: Callable[[np.ndarray], tuple[float, np.ndarray]]

@@ -14,6 +14,8 @@ class Problem(NamedTuple):
     held_out: Any  # an `Objective` of other sessions, or None
     checkpoints: Checkpoints
     seed: int  # of minibatches and draws
+    # float64 [P], about the standard errors of the parameters at the start, if they are known
+    units: Any = None
 
     def in_folder(self, name: str) -> "Problem":
         """The problem with checkpoints in a folder of this name inside its folder."""

@@ -48,6 +48,11 @@ def test_sixteen_points_give_the_evidence_also_where_a_session_tells_all_of_its_
     objective = Draws(16, points="adapted").objective(fitted, log)
     # The posterior is normal: the weights differ by the mixture and the width of the normals alone.
     np.testing.assert_allclose(objective.by_session(), evidence(log, noise), atol=0.2)
+    # Of the mean of the population, whose standard error is one over the root of the information.
+    variance = SPREAD**2 + noise**2 / NUM_STEPS
+    score = np.sum(log.response.mean(axis=1) - MEAN) / variance
+    error = (NUM_SESSIONS / variance) ** 0.5
+    assert float(objective.total()[1][0]) == pytest.approx(score, abs=0.05 * error)
     fresh = objective.under_fresh_draws()
     assert fresh.log_likelihood == pytest.approx(evidence(log, noise).sum(), abs=1.0)
     assert fresh.effective_draws > 12
