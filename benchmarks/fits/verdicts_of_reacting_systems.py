@@ -163,7 +163,7 @@ class Size(NamedTuple):
     num_replicates: int = 100
 
 
-_QUICK = Size(("shows it again",), 1, 80, 1, 100, ("more clicks",), 20)
+_QUICK = Size(("shows it again",), 1, 80, 1, 500, ("more clicks",), 20)
 
 
 class Reply(NamedTuple):
