@@ -1,6 +1,7 @@
 """Maximum likelihood and maximum a posteriori estimates of a simulator's parameters."""
 
 import dataclasses
+import functools
 import warnings
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -17,6 +18,7 @@ from recsim_tf.fitting.estimates import (
     Estimates,
     ParameterEstimate,
     draw_values,
+    error_of_draws,
     estimate_rows,
     estimates,
     named_elements,
@@ -28,7 +30,7 @@ from recsim_tf.fitting.methods.method import Method
 from recsim_tf.fitting.methods.session_method import SessionsObjective
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator, check_by_name
 from recsim_tf.fitting.parameters.parameter import Parameter
-from recsim_tf.fitting.searches.edges import at_edge, continue_history, restart_from_boundary
+from recsim_tf.fitting.searches.edges import at_edge, joined, restart_from_boundary
 from recsim_tf.fitting.searches.folder import Checkpoints
 from recsim_tf.fitting.searches.objective import Objective
 from recsim_tf.fitting.searches.search import Problem, Search
@@ -216,9 +218,7 @@ class FitResult(NamedTuple):
 
     @property
     def of_errors(self) -> str:
-        """A sentence or two about parameters without a standard error that the log may well tell;
-        "" where there is none.
-        """
+        """A sentence or two about parameters without a standard error; "" where there is none."""
         sentences = []
         if self.is_bound:
             sentences.append(
@@ -336,25 +336,28 @@ def fit(
         problem.checkpoints.begin(
             {**search.described(), **described(method), **described_start(fitted), **of_log}
         )
-    best = restart_from_boundary(problem, search)
-    fresh = objective.under_fresh_draws()
-    while is_default and (enlarged := method.enlarged(fresh.error)) is not None:
-        method, earlier = enlarged, best
+    uncertainty = method.uncertainty
+    confidence = _CONFIDENCE if uncertainty is None else uncertainty.confidence
+    history: list[dict[str, float]] = []
+    while True:
+        best = restart_from_boundary(problem, search)
+        history = joined(history, best.progress.history)
+        edges = at_edge(objective, start)
+        information = None
+        if information_of is not None and not best.progress.diverged:
+            information = information_of()
+        fit_estimates = estimates(fitted, information, confidence, edges)
+        error_of = functools.partial(error_of_draws, objective, fit_estimates.covariance)
+        enlarged = method.enlarged(error_of) if is_default else None
+        if enlarged is None:
+            break
+        method = enlarged
         objective = method.objective(fitted, train, seed)
         information_of = method.information_of(objective)
         if others is not None:
             of_others = method.of_new_users.objective(fitted, others, seed)
         problem = problem.in_folder("more")._replace(objective=objective, held_out=of_others)
-        best = restart_from_boundary(problem, search)
-        continue_history(best, earlier)
-        fresh = objective.under_fresh_draws()
-    edges = at_edge(objective, start)
-    information = None
-    if information_of is not None and not best.progress.diverged:
-        information = information_of()
-    uncertainty = method.uncertainty
-    confidence = _CONFIDENCE if uncertainty is None else uncertainty.confidence
-    fit_estimates = estimates(fitted, information, confidence, edges)
+    fresh = objective.under_fresh_draws()
     if of_others is not None:
         of_others.adapt()
     result = FitResult(
@@ -366,7 +369,7 @@ def fit(
             if of_others is None
             else of_others.under_fresh_draws().log_likelihood / of_others.num_steps
         ),
-        history=best.progress.history,
+        history=history,
         # No gradient tells of a maximum at an edge, where it vanishes.
         converged=best.progress.converged and not edges,
         stopped_early=best.progress.stopped_early,
