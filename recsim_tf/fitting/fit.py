@@ -52,8 +52,7 @@ class FitResult(NamedTuple):
     # lower bound where posteriors are fitted
     log_likelihood: float
     held_out_log_likelihood: float | None  # of the held-out sessions, mean over their steps
-    # one row a step of the search: "step", and means per step of a session
-    # "log_likelihood", "held_out"
+    # one row a step of the search: "step", and means per step "log_likelihood", "held_out"
     history: list[dict[str, float]]
     converged: bool
     # whether it ended since the held-out likelihood rose no more; the best pass counts
@@ -63,7 +62,7 @@ class FitResult(NamedTuple):
     # bool arrays in the shapes of those parameters of which the log says nothing, alone or together
     # with others; the values of these elements are where the search came to, without an error
     not_identified: dict[str, np.ndarray]
-    # bool arrays in the shapes of those parameters that the search led to the edge of their support
+    # bool arrays in the shapes of those parameters that ended at the edge of their support
     at_edge: dict[str, np.ndarray]
     # float64 [P, P], of the unconstrained parameters, one after the other as in `parameters`; of
     # mean-field posteriors the diagonal [P]; NaN where it was not asked for, or where the log says
@@ -342,6 +341,8 @@ def fit(
     while True:
         best = restart_from_boundary(problem, search)
         history = joined(history, best.progress.history)
+        climbed = objective.climbed()
+        objective.adapt()
         edges = at_edge(objective, start)
         information = None
         if information_of is not None and not best.progress.diverged:
@@ -386,7 +387,7 @@ def fit(
         held_out_known_log_density=(
             None if of_others is None else of_others.known_log_density() / of_others.num_steps
         ),
-        climbed_log_likelihood=objective.climbed(),
+        climbed_log_likelihood=climbed,
         effective_draws=fresh.effective_draws,
     )
     if result.has_few_draws:
