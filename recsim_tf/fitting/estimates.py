@@ -10,6 +10,8 @@ from tensorflow_probability import bijectors as tfb
 
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from recsim_tf.fitting.parameters.parameter import Parameter, element
+from recsim_tf.fitting.parameters.unconstrained import flatten
+from recsim_tf.fitting.searches.objective import Objective
 
 # Larger parameters are summed up in tables.
 MOST_ELEMENTS = 20
@@ -87,6 +89,22 @@ def estimates(
     for name, value in fitted.fixed.items():
         result.by_name[name] = ParameterEstimate(value, *[np.full(value.shape, np.nan)] * 3)
     return result
+
+
+def error_of_draws(objective: Objective, covariance: np.ndarray) -> float:
+    """About the error of estimates that comes from draws of the likelihood, in standard errors, the
+    root mean square over parameters: from the step of Newton's method under fresh draws, which have
+    errors of their own. It is 0 where no covariance [P, P] is known, or nothing is drawn.
+    """
+    gradient = objective.fresh_gradient()
+    if gradient is None or covariance.ndim == 1:
+        return 0.0
+    prior = flatten(objective.fitted.log_prior_and_gradients()[1])[: len(gradient)]
+    step = np.nan_to_num(covariance) @ (gradient + prior)
+    errors = np.sqrt(np.diag(covariance))
+    is_known = errors > 0
+    in_errors = step[is_known] / errors[is_known]
+    return float(np.sqrt(np.sum(in_errors**2) / max(2 * len(in_errors), 1)))
 
 
 def draw_values(

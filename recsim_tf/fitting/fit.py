@@ -1,6 +1,7 @@
 """Maximum likelihood and maximum a posteriori estimates of a simulator's parameters."""
 
 import dataclasses
+import functools
 import warnings
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -17,6 +18,7 @@ from recsim_tf.fitting.estimates import (
     Estimates,
     ParameterEstimate,
     draw_values,
+    error_of_draws,
     estimate_rows,
     estimates,
     named_elements,
@@ -28,7 +30,7 @@ from recsim_tf.fitting.methods.method import Method
 from recsim_tf.fitting.methods.session_method import SessionsObjective
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator, check_by_name
 from recsim_tf.fitting.parameters.parameter import Parameter
-from recsim_tf.fitting.searches.edges import at_edge, continue_history, restart_from_boundary
+from recsim_tf.fitting.searches.edges import at_edge, joined, restart_from_boundary
 from recsim_tf.fitting.searches.folder import Checkpoints
 from recsim_tf.fitting.searches.objective import Objective
 from recsim_tf.fitting.searches.search import Problem, Search
@@ -50,8 +52,7 @@ class FitResult(NamedTuple):
     # lower bound where posteriors are fitted
     log_likelihood: float
     held_out_log_likelihood: float | None  # of the held-out sessions, mean over their steps
-    # one row a step of the search: "step", and means per step of a session
-    # "log_likelihood", "held_out"
+    # one row a step of the search: "step", and means per step "log_likelihood", "held_out"
     history: list[dict[str, float]]
     converged: bool
     # whether it ended since the held-out likelihood rose no more; the best pass counts
@@ -61,7 +62,7 @@ class FitResult(NamedTuple):
     # bool arrays in the shapes of those parameters of which the log says nothing, alone or together
     # with others; the values of these elements are where the search came to, without an error
     not_identified: dict[str, np.ndarray]
-    # bool arrays in the shapes of those parameters that the search led to the edge of their support
+    # bool arrays in the shapes of those parameters that ended at the edge of their support
     at_edge: dict[str, np.ndarray]
     # float64 [P, P], of the unconstrained parameters, one after the other as in `parameters`; of
     # mean-field posteriors the diagonal [P]; NaN where it was not asked for, or where the log says
@@ -216,9 +217,7 @@ class FitResult(NamedTuple):
 
     @property
     def of_errors(self) -> str:
-        """A sentence or two about parameters without a standard error that the log may well tell;
-        "" where there is none.
-        """
+        """A sentence or two about parameters without a standard error; "" where there is none."""
         sentences = []
         if self.is_bound:
             sentences.append(
@@ -337,25 +336,30 @@ def fit(
         problem.checkpoints.begin(
             {**search.described(), **described(method), **described_start(fitted), **of_log}
         )
-    best = restart_from_boundary(problem, search)
-    fresh = objective.under_fresh_draws()
-    while is_default and (enlarged := method.enlarged(fresh.error)) is not None:
-        method, earlier = enlarged, best
+    uncertainty = method.uncertainty
+    confidence = _CONFIDENCE if uncertainty is None else uncertainty.confidence
+    history: list[dict[str, float]] = []
+    while True:
+        best = restart_from_boundary(problem, search)
+        history = joined(history, best.progress.history)
+        climbed = objective.climbed()
+        objective.adapt()
+        edges = at_edge(objective, start)
+        information = None
+        if information_of is not None and not best.progress.diverged:
+            information = information_of()
+        fit_estimates = estimates(fitted, information, confidence, edges)
+        error_of = functools.partial(error_of_draws, objective, fit_estimates.covariance)
+        enlarged = method.enlarged(error_of) if is_default else None
+        if enlarged is None:
+            break
+        method = enlarged
         objective = method.objective(fitted, train, seed)
         information_of = method.information_of(objective)
         if others is not None:
             of_others = method.of_new_users.objective(fitted, others, seed)
         problem = problem.in_folder("more")._replace(objective=objective, held_out=of_others)
-        best = restart_from_boundary(problem, search)
-        continue_history(best, earlier)
-        fresh = objective.under_fresh_draws()
-    edges = at_edge(objective, start)
-    information = None
-    if information_of is not None and not best.progress.diverged:
-        information = information_of()
-    uncertainty = method.uncertainty
-    confidence = _CONFIDENCE if uncertainty is None else uncertainty.confidence
-    fit_estimates = estimates(fitted, information, confidence, edges)
+    fresh = objective.under_fresh_draws()
     if of_others is not None:
         of_others.adapt()
     result = FitResult(
@@ -367,7 +371,7 @@ def fit(
             if of_others is None
             else of_others.under_fresh_draws().log_likelihood / of_others.num_steps
         ),
-        history=best.progress.history,
+        history=history,
         # No gradient tells of a maximum at an edge, where it vanishes.
         converged=best.progress.converged and not edges,
         stopped_early=best.progress.stopped_early,
@@ -384,7 +388,7 @@ def fit(
         held_out_known_log_density=(
             None if of_others is None else of_others.known_log_density() / of_others.num_steps
         ),
-        climbed_log_likelihood=objective.climbed(),
+        climbed_log_likelihood=climbed,
         effective_draws=fresh.effective_draws,
     )
     if result.has_few_draws:

@@ -34,8 +34,8 @@ from recsim_tf.logs.missing import Part
 FEWEST_EFFECTIVE_DRAWS = 10
 # Of the parts that are known. They matter only where these depend on the draws that are not.
 _DRAWS_OF_KNOWN = 100
-# Of the draws, in standard errors of the estimates: half as much again would not show in them.
-_LARGEST_ERROR = 0.3
+# Of the draws, in standard errors of the estimates, which it makes 2 % larger.
+_LARGEST_ERROR = 0.2
 # The factor by which draws become more, and their largest number.
 _MORE, _MOST_DRAWS = 4, 1024
 _KINDS = {"random": "draws", "halton": "Halton points", "adapted": "adapted points"}
@@ -101,10 +101,10 @@ class Draws(InitialMethod):
         """See `InitialMethod.treatment`."""
         return f"summed out by {self.num_draws} {_KINDS[self.points]} of each session"
 
-    def enlarged(self, error: float) -> "Draws | None":
+    def enlarged(self, error_of: Callable[[], float]) -> "Draws | None":
         """See `Method.enlarged`."""
         number = _MORE * self.num_draws
-        if error <= _LARGEST_ERROR or number > _MOST_DRAWS:
+        if number > _MOST_DRAWS or error_of() <= _LARGEST_ERROR:
             return None
         return dataclasses.replace(self, num_draws=number)
 
@@ -155,7 +155,7 @@ class Draws(InitialMethod):
             log_likelihood = of_draws - prior.log_prob(draw) + log_factor
             return _mean(part, copied, of_draws, log_likelihood, number, jackknife=not is_halton)
 
-        return inner._replace(score=score, is_estimate=True, num_draws=self.num_draws)
+        return inner._replace(score=score, is_estimate=True)
 
     def _by_adapted_points(self, part: Part, inner: SessionScore, lacking: Lacking) -> SessionScore:
         copies = self._copies_around(part, lacking)
@@ -201,9 +201,7 @@ class Draws(InitialMethod):
 
             return log_density
 
-        return inner._replace(
-            score=score, is_estimate=True, num_draws=self.num_draws, is_adapted=True
-        )
+        return inner._replace(score=score, is_estimate=True, is_adapted=True)
 
     def _copies_around(self, part: Part, lacking: Lacking) -> int:
         """The copies of a session that stand for parts on which a part may depend."""

@@ -50,7 +50,6 @@ class SessionScore(NamedTuple):
     score: Callable[[Simulator, Trajectory, tf.Tensor, Seeds], Scored]
     latents: tuple[str, ...] = ()  # the treatment of each draw that a log lacks, in words
     is_estimate: bool = False  # whether draws sum something out
-    num_draws: int = 0  # that the effective number of draws is a part of
     is_adapted: bool = False  # whether they come from proposals that are adapted to the sessions
     variables: tuple[tf.Variable, ...] = ()  # of posteriors of single sessions
     # maps the user model to posterior locations of parts, nests of [S, ...]

@@ -307,14 +307,17 @@ class SessionsObjective(BatchObjective):
         ).T
         is_drawn = ~np.isnan(counts)
         total = float(np.sum(log_likelihood, dtype=np.float64))
-        if not is_drawn.any():
-            return Fresh(total)
-        # The relative variance of the likelihood of a session. A score has about the noise of the
-        # log-likelihood and a bias of half its variance, beside a standard deviation of about 1.
-        excess = 1 / counts[is_drawn] - 1 / self._session_score.num_draws
-        variance = float(np.sum(excess)) / self.num_sessions
-        error = np.sqrt(variance + self.num_sessions * (variance / 2) ** 2)
-        return Fresh(total, float(np.median(counts[is_drawn])), float(error))
+        return Fresh(total, float(np.median(counts[is_drawn])) if is_drawn.any() else None)
+
+    def fresh_gradient(self) -> np.ndarray | None:
+        """See `Objective.fresh_gradient`."""
+        if not self._session_score.is_estimate:
+            return None
+        total = np.zeros(len(self.fitted.flat()))
+        for batch in self.batches():
+            _, gradients = self.value_and_gradients(batch, self._reported_seed)
+            total += flatten(_as_numpy(gradients))[: len(total)]
+        return total
 
     def climbed(self) -> float | None:
         """See `Objective.climbed`. Minibatches have draws of their own."""

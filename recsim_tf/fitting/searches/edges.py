@@ -80,13 +80,13 @@ def restart_from_boundary(problem: Problem, search: Search) -> SearchState:
     fitted.assign_flat(place)
     objective.adapt()
     second = search_in_rounds(problem.in_folder("again"), search)
-    continue_history(second, first)
-    if second.progress.objective > first.progress.objective:
-        return second
-    first.progress.history = second.progress.history
-    first.go_to_best()
-    objective.adapt()
-    return first
+    history = joined(first.progress.history, second.progress.history)
+    better = second if second.progress.objective > first.progress.objective else first
+    better.progress.history = history
+    if better is first:
+        first.go_to_best()
+        objective.adapt()
+    return better
 
 
 def search_in_rounds(problem: Problem, search: Search) -> SearchState:
@@ -103,18 +103,18 @@ def search_in_rounds(problem: Problem, search: Search) -> SearchState:
         before, _ = value_and_gradient(objective, objective.fitted.flat())
         later = search.run(problem.in_folder(f"round{number}")._replace(units=state.units))
         later.go_to_best()
-        continue_history(later, state)
+        later.progress.history = joined(state.progress.history, later.progress.history)
         state = later
         if state.progress.objective - before < _SMALL_GAIN:
             break
     return state
 
 
-def continue_history(state: SearchState, before: SearchState) -> None:
-    """Puts the history of an earlier search before that of a later one."""
-    history = before.progress.history
-    later = [{**row, "step": row["step"] + len(history)} for row in state.progress.history]
-    state.progress.history = [*history, *later]
+def joined(
+    history: list[dict[str, float]], later: list[dict[str, float]]
+) -> list[dict[str, float]]:
+    """The history of a search and then that of a later one."""
+    return [*history, *({**row, "step": row["step"] + len(history)} for row in later)]
 
 
 def _best_place(

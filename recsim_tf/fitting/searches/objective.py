@@ -19,8 +19,6 @@ class Fresh(NamedTuple):
     log_likelihood: float
     # of the median session; None where no initial draws are summed out by importance sampling
     effective_draws: float | None = None
-    # about the error of estimates that comes from the draws, in standard errors of the estimates
-    error: float = 0.0
 
 
 class Objective(abc.ABC):
@@ -69,6 +67,12 @@ class Objective(abc.ABC):
     def climbed(self) -> float | None:
         """The log-likelihood under the draws that all steps of the search had; None where they had
         none in common.
+        """
+        return None
+
+    def fresh_gradient(self) -> np.ndarray | None:
+        """The gradient of the log-likelihood in the unconstrained parameters, float64 [P], under
+        draws that no search has had; None where nothing is drawn.
         """
         return None
 
