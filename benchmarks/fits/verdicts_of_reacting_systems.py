@@ -155,7 +155,7 @@ class Size(NamedTuple):
     """The sizes of the simulations."""
 
     systems: tuple[str, ...] = tuple(SYSTEMS)
-    true_logs: int = 20  # of each system, and of each of the two forms of a log
+    true_logs: int = 10  # of each system, and of each of the two forms of a log
     true_sessions: int = 750
     faulty_logs: int = 2  # of each fault and system
     faulty_sessions: int = 2000

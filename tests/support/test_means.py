@@ -68,6 +68,16 @@ def test_the_skewness_of_a_difference_is_that_of_both():
     assert mean.minus(Mean(0.0, 0.0)) == pytest.approx(mean)
 
 
+def test_a_correction_for_skewness_makes_no_side_of_an_interval_shorter():
+    numbers = np.random.default_rng(0).lognormal(sigma=1.3, size=50)
+    mean = Mean.of(numbers, is_skewed=True)
+    low, high = mean._replace(skewness=0.0).interval()
+    assert mean.interval()[0] == low
+    assert mean.interval()[1] > high + 0.1 * mean.standard_error
+    mirrored = Mean.of(-numbers, is_skewed=True).interval()
+    assert mirrored == pytest.approx((-mean.interval()[1], -low))
+
+
 def test_a_further_error_widens_the_interval():
     numbers = np.random.default_rng(0).lognormal(size=50)
     mean = Mean.of(numbers, is_skewed=True)
