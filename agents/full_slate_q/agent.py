@@ -15,6 +15,7 @@ from tf_agents.utils import common
 from recsim_tf.adapters.tf_agents import SlateEnvironment
 from recsim_tf.agents.full_slate_q.network import FullSlateQNetwork
 from recsim_tf.agents.shared.exploration import Exploration
+from recsim_tf.agents.shared.features import network_of, reads_kinds
 from recsim_tf.agents.shared.learning import Learning, batch_sums, weighted_mean
 from recsim_tf.agents.shared.q_agent import QAgent, QTargets
 from recsim_tf.agents.shared.returns import lambda_returns
@@ -114,6 +115,7 @@ class FullSlateQAgent(QAgent):
 
 
 @gin.configurable(module="recsim_tf.agents")
+@reads_kinds
 def create_full_slate_q(
     environment: SlateEnvironment,
     train_step_counter: tf.Variable,
@@ -132,7 +134,7 @@ def create_full_slate_q(
     return FullSlateQAgent(
         environment.time_step_spec(),
         action_spec,
-        network(environment.observation_spec(), Turn.of(action_spec).slate.shape[0]),
+        network_of(network, environment.observation_spec(), Turn.of(action_spec).slate.shape[0]),
         Learning(optimizer(), train_step_counter=train_step_counter),
         name=name,
     )

@@ -33,6 +33,8 @@ class FullSlateQNetwork(network.Network):
       hidden_units: sizes of the hidden layers (RecSim 0.2.4's default).
     """
 
+    reads_kinds = True
+
     def __init__(
         self,
         observation_spec: Observation,
@@ -53,10 +55,10 @@ class FullSlateQNetwork(network.Network):
         self._layers_above = perceptron(hidden_units[1:], 1, "slate")
 
     def call(self, observation: Observation, step_type=(), network_state=(), training=False):
-        documents = self._encoder.documents(observation.documents)
         hidden = self._user_layer(self._encoder.user(observation))[:, tf.newaxis, :]
         for position, layer in enumerate(self._position_layers):
-            hidden += tf.gather(layer(documents), self._slates[:, position], axis=1)
+            documents = self._encoder.through(layer, observation.documents)
+            hidden += tf.gather(documents, self._slates[:, position], axis=1)
         return self._apply_above(hidden), network_state
 
     def slate_value(self, observation: Observation, slate: tf.Tensor) -> tf.Tensor:

@@ -5,6 +5,7 @@ Layers can be stacked.
 """
 
 from recsim_tf.agents.layers.belief import BeliefLayer, TurnLayer
+from recsim_tf.agents.layers.kinds import Kinds
 from recsim_tf.agents.layers.layer import Layer, LayeredPolicy, LayeredSimulator, serve
 from recsim_tf.agents.layers.statistics import (
     ClusterClickStatistics,
@@ -17,6 +18,7 @@ __all__ = [
     "BeliefLayer",
     "ClusterClickStatistics",
     "FixedLengthHistory",
+    "Kinds",
     "Layer",
     "LayeredPolicy",
     "LayeredSimulator",

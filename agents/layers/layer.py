@@ -72,6 +72,10 @@ class Layer:
         """The agent's observation."""
         return observation
 
+    def observe(self, memory: Nest, below: SessionSource, state: Nest) -> Observation:
+        """The agent's observation of a state of the environment below."""
+        return self.augment(memory, below.observe(state))
+
     def act(self, memory: Nest, observation: Observation, action: Nest) -> tuple[Nest, Nest]:
         """The memory after an action of the agent, and the action that replaces it below."""
         return memory, action
@@ -157,7 +161,7 @@ class LayeredSimulator(SessionSource):
         return self.layer.update(blank, self.below.observe(below))
 
     def observe(self, state: LayeredState) -> Observation:
-        return self.layer.augment(state.memory, self.below.observe(state.below))
+        return self.layer.observe(state.memory, self.below, state.below)
 
     def step(self, state: LayeredState, action: Nest, seed: Seed) -> tuple[LayeredState, Decision]:
         """Takes a slate int32 [B, K], or a turn. Users whose session has ended do not change."""

@@ -17,6 +17,7 @@ from recsim_tf.agents.reinforce.networks import (
     StateValueNetwork,
     TurnPolicyNetwork,
 )
+from recsim_tf.agents.shared.features import network_of, reads_kinds
 from recsim_tf.agents.shared.learning import (
     Learning,
     batch_sums,
@@ -340,6 +341,7 @@ class ReinforceSlateAgent(tf_agent.TFAgent):
 
 
 @gin.configurable(module="recsim_tf.agents")
+@reads_kinds
 def create_reinforce(
     environment: SlateEnvironment,
     train_step_counter: tf.Variable,
@@ -363,14 +365,14 @@ def create_reinforce(
     """
     observation_spec, action_spec = environment.observation_spec(), environment.action_spec()
     turn = Turn.of(action_spec)
-    network = actor_network(observation_spec, turn.slate.shape[0])
+    network = network_of(actor_network, observation_spec, turn.slate.shape[0])
     if turn is action_spec:
-        network = query_network(observation_spec, network, turn.query)
+        network = network_of(query_network, observation_spec, network, turn.query)
     return ReinforceSlateAgent(
         environment.time_step_spec(),
         action_spec,
         network,
-        None if value_network is None else value_network(observation_spec),
+        None if value_network is None else network_of(value_network, observation_spec),
         Learning(optimizer(), train_step_counter=train_step_counter),
         name=name,
     )

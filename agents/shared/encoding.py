@@ -1,9 +1,14 @@
 """Observations as float vectors, for networks."""
 
+from collections.abc import Callable
+
 import tensorflow as tf
 
 from recsim_tf.core.base.bounds import BoundedTensorSpec
 from recsim_tf.core.base.types import Nest, Observation
+from recsim_tf.core.kinds import KindSpec, features_of, features_spec
+
+_MOST_NUMBERS_OF_KINDS = 2**22  # 16 MB
 
 
 def encoded_size(spec: Nest) -> int:
@@ -76,18 +81,40 @@ def element_spec(documents_spec: Nest) -> Nest:
 
 
 class ObservationEncoder:
-    """Encodes the users and the documents of observations of these specs."""
+    """Encodes the users and the documents of observations of these specs.
+
+    Attributes:
+      document_spec: specs of the features of a document.
+      kinds: float32 [D, document_size], the vectors of the kinds of documents, where these are
+        observed as kinds, see `KindSpec`, and the vectors are not too many; else None.
+    """
 
     def __init__(self, observation_spec: Observation):
-        self._user_spec = observation_spec.user
-        self._document_spec = element_spec(observation_spec.documents)
-        self.user_size = encoded_size(self._user_spec)
-        self.document_size = encoded_size(self._document_spec)
+        self._spec = observation_spec
+        self.document_spec = element_spec(features_spec(observation_spec).documents)
+        self.user_size = encoded_size(observation_spec.user)
+        self.document_size = encoded_size(self.document_spec)
+        documents, self.kinds = observation_spec.documents, None
+        has_kinds = isinstance(documents, KindSpec)
+        if has_kinds and documents.num_kinds * self.document_size <= _MOST_NUMBERS_OF_KINDS:
+            with tf.init_scope():
+                features = tf.nest.map_structure(tf.constant, documents.features)
+                self.kinds = encode(features, self.document_spec, 1).numpy()
 
     def user(self, observation: Observation) -> tf.Tensor:
         """The users of an observation, float32 [B, user_size]."""
-        return encode(observation.user, self._user_spec, 1)
+        return encode(observation.user, self._spec.user, 1)
 
     def documents(self, documents: Nest) -> tf.Tensor:
         """Documents, a nest of [B, N, ...], as float32 [B, N, document_size]."""
-        return encode(documents, self._document_spec, 2)
+        if self.kinds is not None:
+            return tf.gather(self.kinds, documents)
+        return encode(features_of(documents, self._spec.documents), self.document_spec, 2)
+
+    def through(self, layer: Callable[[tf.Tensor], tf.Tensor], documents: Nest) -> tf.Tensor:
+        """A layer on the vectors of documents, [B, N, ...]. It is computed once for each kind where
+        documents have kinds.
+        """
+        if self.kinds is not None:
+            return tf.gather(layer(self.kinds), documents)
+        return layer(self.documents(documents))

@@ -54,6 +54,8 @@ class SlateNetwork(network.Network):
       memory: the memory of a session, or None.
     """
 
+    reads_kinds = True
+
     def __init__(self, observation_spec: Observation, name: str, memory: Memory | None = None):
         session_memory = None if memory is None else SessionMemory(observation_spec, memory)
         # With a spec TF-Agents would require the same number of documents in every input.
@@ -148,6 +150,20 @@ class ItemPerceptron(tf.keras.layers.Layer):
         self._layers_above = perceptron(hidden_units[1:], outputs, "item")
 
     def call(self, users: tf.Tensor, documents: Nest):
+        numbers = self._numbers(users, documents)
+        return tf.squeeze(numbers, axis=-1) if self._is_single else numbers
+
+    def _numbers(self, users: tf.Tensor, documents: Nest) -> tf.Tensor:
+        """The numbers [B, N, outputs] of documents."""
+        if self._user_layer is None and self._encoder.kinds is not None:
+            return self._encoder.through(
+                lambda rows: apply_layers(self._layers_above, tf.nn.relu(self._item_layer(rows))),
+                documents,
+            )
+        if self._encoder.kinds is not None:
+            of_users = self._user_layer(users)[:, tf.newaxis]
+            hidden = tf.nn.relu(of_users + self._encoder.through(self._item_layer, documents))
+            return self._above(tf.reshape(hidden, [-1, hidden.shape[2]]), tf.shape(documents))
         items = self._encoder.documents(documents)
         outer = tf.shape(items)[:2]
         rows = tf.reshape(items, [-1, items.shape[2]])
@@ -169,6 +185,9 @@ class ItemPerceptron(tf.keras.layers.Layer):
                 for value in (tf.concat([repeated, rows], axis=1), kernel, self._user_layer.bias)
             )
             hidden = tf.nn.relu(tf.nn.bias_add(tf.matmul(rows, kernel), bias))
+        return self._above(hidden, outer)
+
+    def _above(self, hidden: tf.Tensor, outer: tf.Tensor) -> tf.Tensor:
+        """The numbers [B, N, outputs] from the first hidden layer [B * N, units]."""
         numbers = apply_layers(self._layers_above, hidden)
-        numbers = tf.reshape(numbers, tf.concat([outer, tf.shape(numbers)[1:]], axis=0))
-        return tf.squeeze(numbers, axis=-1) if self._is_single else numbers
+        return tf.reshape(numbers, tf.concat([outer, tf.shape(numbers)[1:]], axis=0))

@@ -52,7 +52,7 @@ class TwoTowers(tf.keras.layers.Layer):
         super().__init__(name="towers", autocast=False)
         validation.check_at_least(1, embedding_size=embedding_size)
         self._encoder = encoding.ObservationEncoder(observation_spec)
-        self._num_documents = _num_documents(encoding.element_spec(observation_spec.documents))
+        self._num_documents = _num_documents(self._encoder.document_spec)
         self._features = None
         if document_features is not None:
             self._features = _feature_table(document_features, self._num_documents)

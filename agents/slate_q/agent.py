@@ -14,6 +14,7 @@ from tf_agents.trajectories import trajectory
 from recsim_tf.adapters.tf_agents import SlateEnvironment
 from recsim_tf.agents.shared import returns
 from recsim_tf.agents.shared.exploration import Exploration
+from recsim_tf.agents.shared.features import network_of, reads_kinds
 from recsim_tf.agents.shared.learning import Learning, part, weighted_mean
 from recsim_tf.agents.shared.q_agent import QAgent, Transitions
 from recsim_tf.agents.shared.unrolled import NetworkGroup, first_state, unrolled_flat
@@ -30,6 +31,7 @@ from recsim_tf.core.base import validation
 from recsim_tf.core.base.types import Nest, Observation, Seed
 from recsim_tf.core.base.validation import check_one_of
 from recsim_tf.core.models.explanations import Explained
+from recsim_tf.core.kinds import KindSpec, features_of, features_spec
 from recsim_tf.policies import fields
 from recsim_tf.policies.choice_scores import AffinityScores, LearnedScores
 from recsim_tf.policies.slates import slate_optimizer
@@ -120,8 +122,12 @@ class SlateQAgent(QAgent):
         self._serving_slates = slate_optimizer(slates.serving_slates)
         scores = slates.choice_scores
         if scores is None:
-            suits = AffinityScores.suits(fields.zeros(spec))
-            scores = AffinityScores() if suits else LearnedScores(ClickNetwork(spec))
+            suits = AffinityScores.suits(fields.zeros(features_spec(spec)))
+            kinds = spec.documents.features if isinstance(spec.documents, KindSpec) else None
+            scores = AffinityScores(kinds=kinds) if suits else LearnedScores(ClickNetwork(spec))
+        # Scores of the user's see features.
+        has_own = slates.choice_scores is not None and not isinstance(scores, LearnedScores)
+        self._documents_of_scores = spec.documents if has_own else None
         self.choice_scores = scores
         self._choice_network = scores.network if isinstance(scores, LearnedScores) else None
         super().__init__(
@@ -134,7 +140,12 @@ class SlateQAgent(QAgent):
             [self._choice_network],
             name,
         )
-        self.choice_scores(fields.zeros(spec))
+        self._choice_weights(fields.zeros(spec))
+
+    def _choice_weights(self, observation: Observation) -> tuple[tf.Tensor, tf.Tensor]:
+        """The weights of the choice scores."""
+        documents = features_of(observation.documents, self._documents_of_scores)
+        return self.choice_scores(observation._replace(documents=documents))
 
     @property
     def statistics(self) -> list[tf.Module]:
@@ -156,12 +167,14 @@ class SlateQAgent(QAgent):
         """The values from results of networks for an observation [B, ...]. `click_logits` is None
         unless the choice is learned.
         """
-        q_items, q_no_click, *_ = q_values
+        q_items, q_no_click, *parts = q_values
         if click_logits is None:
-            weights, no_click_weight = self.choice_scores(observation)
+            weights, no_click_weight = self._choice_weights(observation)
         else:
             weights, no_click_weight = LearnedScores.weights(*click_logits)
-        return losses.SlateValues(weights, no_click_weight, q_items, q_no_click)
+        # A slate depends on values over no click alone: the others are not computed for it.
+        over = parts[0].over if parts else None
+        return losses.SlateValues(weights, no_click_weight, q_items, q_no_click, over)
 
     def _step(
         self, networks: NetworkGroup, observation: Observation, state: Nest
@@ -296,6 +309,7 @@ class SlateQAgent(QAgent):
 
 
 @gin.configurable(module="recsim_tf.agents")
+@reads_kinds
 def create_slate_q(
     environment: SlateEnvironment,
     train_step_counter: tf.Variable,
@@ -328,13 +342,13 @@ def create_slate_q(
     arguments = {} if preset is None else preset_arguments(preset)
     observation_spec = environment.observation_spec()
     if choice_network is not None:
-        scores = LearnedScores(choice_network(observation_spec))
+        scores = LearnedScores(network_of(choice_network, observation_spec))
         slates = arguments.get("slates") or SlateSelection()
         arguments["slates"] = dataclasses.replace(slates, choice_scores=scores)
     return SlateQAgent(
         environment.time_step_spec(),
         environment.action_spec(),
-        network(observation_spec),
+        network_of(network, observation_spec),
         Learning(optimizer(), train_step_counter=train_step_counter),
         name=name,
         **arguments,

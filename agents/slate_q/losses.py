@@ -24,10 +24,13 @@ class SlateValues(NamedTuple):
     no_click_weight: tf.Tensor  # [B]
     q_items: tf.Tensor  # [B, N]
     q_no_click: tf.Tensor  # [B]
+    over_no_click: tf.Tensor | None = None  # [B, N], `advantages` where a network gives them
 
     @property
     def advantages(self) -> tf.Tensor:
         """The value of a click on each candidate relative to no click, [B, N]."""
+        if self.over_no_click is not None:
+            return self.over_no_click
         return self.q_items - self.q_no_click[:, tf.newaxis]
 
     def click_probabilities(self, is_shown: tf.Tensor) -> tf.Tensor:

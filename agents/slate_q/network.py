@@ -104,6 +104,11 @@ class SessionValues(NamedTuple):
     cost_over: tf.Tensor  # [B, N], cost after a click relative to no click
     log_worth: tf.Tensor  # [B], log of the return of the user's sessions over the mean return
 
+    @property
+    def over(self) -> tf.Tensor:
+        """The value of a click relative to no click, [B, N]."""
+        return self.reward_over - tf.exp(self.log_worth)[..., tf.newaxis] * self.cost_over
+
 
 @gin.configurable
 class SessionQNetwork(SlateNetwork):
@@ -157,7 +162,5 @@ class SessionQNetwork(SlateNetwork):
         return SessionValues(reward, items[..., 0], cost, items[..., 1], log_worth)
 
     def _result(self, outputs: SessionValues):
-        worth = tf.exp(outputs.log_worth)
-        mean = outputs.reward - worth * outputs.cost
-        over = outputs.reward_over - worth[..., tf.newaxis] * outputs.cost_over
-        return mean[..., tf.newaxis] + over, mean, outputs
+        mean = outputs.reward - tf.exp(outputs.log_worth) * outputs.cost
+        return mean[..., tf.newaxis] + outputs.over, mean, outputs

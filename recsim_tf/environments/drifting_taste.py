@@ -84,6 +84,10 @@ class Catalogue(DocumentModel):
     seed: int = 0
     ids_only: bool = False
 
+    @property
+    def num_kinds(self):
+        return None if self.ids_only else self.num_items
+
     def check(self):
         axes = {"num_items": self.num_items, "num_factors": self.num_factors}
         validation.check_count(**axes)

@@ -7,9 +7,11 @@ A slate's click probabilities are proportional to these weights, P(i | A) = v_i 
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from recsim_tf import choice
+from recsim_tf.core import nests
 from recsim_tf.core.base.traces import joint_key
 from recsim_tf.core.base.types import Nest, Observation
 from recsim_tf.core.base.validation import kind_of
@@ -29,10 +31,15 @@ class AffinityScores:
     Args:
       choice_model: a multinomial choice model, such as `MultinomialProportional` or
         `MultinomialLogit`; by default the choice model of interest evolution.
+      kinds: float [D, F], the vectors of the kinds of documents, where documents are observed as
+        kinds int32 [B, N] in place of vectors; else None.
     """
 
-    def __init__(self, choice_model: choice.ChoiceModel | None = None):
+    def __init__(
+        self, choice_model: choice.ChoiceModel | None = None, kinds: np.ndarray | None = None
+    ):
         self._choice_model = _multinomial(choice_model or choice.MultinomialProportional())
+        self._kinds = kinds
 
     @staticmethod
     def suits(observation: Observation) -> bool:
@@ -49,6 +56,9 @@ class AffinityScores:
 
     def __call__(self, observation: Observation) -> tuple[tf.Tensor, tf.Tensor]:
         user, documents = raw_user(observation.user), observation.documents
+        if self._kinds is not None:
+            of_kinds = tf.matmul(user, self._kinds, transpose_b=True)
+            return self._weights(nests.take(of_kinds, documents))
         if not self.suits(observation):
             kinds = [
                 f"{part.dtype.name} {[*part.shape[1:]]}" if tf.is_tensor(part) else kind_of(part)
@@ -58,13 +68,16 @@ class AffinityScores:
                 "the affinity <user, document> needs vectors of one length, got user and documents"
                 f" of {' and '.join(kinds)}: give choice_scores for other environments"
             )
-        affinity = tf.linalg.matvec(documents, user)
+        return self._weights(tf.linalg.matvec(documents, user))
+
+    def _weights(self, affinity: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         weights = self._choice_model.weights(affinity)
         return weights[:, :-1], weights[:, -1]
 
     def trace_key(self) -> tuple | None:
-        """The key of the choice model."""
-        return joint_key(self._choice_model)
+        """The keys of the choice model and of the kinds."""
+        key = joint_key(self._choice_model)
+        return key if key is None or self._kinds is None else (*key, self._kinds.tobytes())
 
 
 class LearnedScores:

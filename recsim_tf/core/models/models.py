@@ -233,6 +233,14 @@ class DocumentModel(Dynamics):
     # A log of single sessions can be scored only where a shared corpus has this False.
     shows_state = True
 
+    @property
+    def num_kinds(self) -> int | None:
+        """The number D of kinds of documents, where the draw of a candidate is its kind, int32 in
+        [0, D), and `observe` depends on the kind alone. None, the default, for other documents.
+        Agents can then see kinds in place of features, see `recsim_tf.agents.layers.Kinds`.
+        """
+        return None
+
     def initial_draws(self, num_corpora: int) -> tfd.Distribution | None:
         """The distribution, of batch shape [num_corpora], of the draws that make corpora differ at
         the start, or None where all corpora start alike.

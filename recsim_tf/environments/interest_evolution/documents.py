@@ -100,6 +100,10 @@ class UtilityVideos(_Videos):
     video_length: Any = parameter(4.0, low=0)
     topic_quality_means: Any = parameter(None, rank=1)
 
+    @property
+    def num_kinds(self):
+        return self.num_topics
+
     def check(self):
         topics, means = {"num_topics": self.num_topics}, self.topic_quality_means
         validation.check_count(**topics)

@@ -94,6 +94,10 @@ class PageItems(DocumentModel):
     affinity_probs: Any = parameter((0.9986, 0.0013, 0.0001), rank=1, are_probabilities=True)
     seed: int = 0
 
+    @property
+    def num_kinds(self):
+        return self.num_items
+
     def check(self):
         validation.check_count(num_items=self.num_items)
         num_items = self.num_items

@@ -1,0 +1,72 @@
+"""Networks and agents that see kinds of documents, and those that see features."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import tensorflow as tf
+from tf_agents.networks import network
+
+from recsim_tf.core.base.types import Nest, Observation
+from recsim_tf.core.kinds import KindSpec, features_of, features_spec
+from recsim_tf.policies import fields
+
+_Function = TypeVar("_Function", bound=Callable)
+
+
+def reads_kinds(create: _Function) -> _Function:
+    """Marks a function that creates agents or networks from specs with a `KindSpec`."""
+    create.reads_kinds = True
+    return create
+
+
+def network_of(
+    create: Callable[..., network.Network], spec: Observation, *arguments: Any
+) -> network.Network:
+    """The network that a function creates from the specs of observations and further arguments. A
+    network of the user's sees features where documents are observed as kinds.
+    """
+    if isinstance(spec.documents, KindSpec) and not getattr(create, "reads_kinds", False):
+        return OfFeatures(create, spec, arguments)
+    return create(spec, *arguments)
+
+
+class OfFeatures(network.Network):
+    """A network that sees the features of documents, where these are observed as kinds.
+
+    Args:
+      create: a function that creates the network from the specs of observations with features, and
+        from `arguments`.
+      spec: the specs of observations with kinds.
+    """
+
+    def __init__(
+        self,
+        create: Callable[..., network.Network],
+        spec: Observation,
+        arguments: Sequence[Any] = (),
+        name: str | None = None,
+    ):
+        inner = create(features_spec(spec), *arguments)
+        super().__init__(None, inner.state_spec, name or inner.name)
+        self.inner, self._spec = inner, spec
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "inner":
+            raise AttributeError(name)
+        return getattr(self.inner, name)
+
+    def create_variables(self, input_tensor_spec: Nest = None, **kwargs):
+        if not self.built:
+            self(fields.zeros(self._spec))
+
+    def call(self, observation: Observation, step_type=(), network_state=(), training=False):
+        seen = self._with_features(observation)
+        return self.inner(seen, step_type, network_state, training=training)
+
+    def slate_value(self, observation: Observation, slate: tf.Tensor) -> tf.Tensor:
+        """The values of slates, for networks that have them."""
+        return self.inner.slate_value(self._with_features(observation), slate)
+
+    def _with_features(self, observation: Observation) -> Observation:
+        documents = features_of(observation.documents, self._spec.documents)
+        return observation._replace(documents=documents)
