@@ -159,11 +159,11 @@ class Size(NamedTuple):
     true_sessions: int = 750
     faulty_logs: int = 2  # of each fault and system
     faulty_sessions: int = 2000
-    faults: tuple[str, ...] = tuple(FAULTS)
+    faults: Mapping[str, Mapping[str, float]] = FAULTS
     num_replicates: int = 100
 
 
-_QUICK = Size(("shows it again",), 1, 80, 1, 500, ("more clicks",), 20)
+_QUICK = Size(("shows it again",), 1, 80, 1, 100, {"many clicks": {"level": -0.6}}, 20)
 
 
 class Reply(NamedTuple):
@@ -201,12 +201,12 @@ def reacting(settings: Settings) -> Section:
             for reply in _replies(
                 f"{fault}, {system}",
                 system,
-                FAULTS[fault],
+                parameters,
                 [settings.seed, 100 + number, 0],
                 (size.faulty_logs, size.faulty_sessions, size.num_replicates),
             )
         ]
-        for fault in size.faults
+        for fault, parameters in size.faults.items()
     }
     alarms = {
         name: float(np.mean([reply.words[name] in _LOST for reply in true])) for name in _ASKED

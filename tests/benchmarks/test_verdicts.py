@@ -32,7 +32,7 @@ def test_a_quick_section_of_differences_counts_the_logs_in_which_both_are_believ
     assert "difference.least_coverage" in figures
 
 
-def test_a_quick_section_of_systems_that_react_finds_more_clicks():
+def test_a_quick_section_of_systems_that_react_finds_many_clicks():
     figures, _ = quick_section("fits.verdicts_of_reacting_systems.reacting")
-    assert figures["validate.reacting_power.more clicks"] == 1
+    assert figures["validate.reacting_power.many clicks"] == 1
     assert 0 <= figures["validate.reacting_false_alarms"] <= 1

@@ -64,8 +64,8 @@ def test_a_report_says_what_was_fitted_and_what_the_checks_found(written, result
         fixed(figures["predicts"]["calibrations"]["click probability"]["expected_error"]),
     ):
         assert piece in page.text
-    # Search, calibration, click rates, lengths, clicks, engagement by session and by step.
-    assert len(page.images) == 7
+    # Search, calibration, click rates, lengths, clicks and engagement by step.
+    assert len(page.images) == 6
     assert list(path.parent.iterdir()) == [path]
 
 

@@ -131,6 +131,9 @@ def _date(cell: Any) -> float:
 
 def _step(slate: dict[int, dict], roles: set[str], multiple_clicks: bool, size: int) -> Step:
     documents = {position: identity(row["document"]) for position, row in slate.items()}
+    # Probabilities are of slates of different documents.
+    if not roles.isdisjoint((*SLATE_ROLES, *POSITION_ROLES)):
+        require(len(set(documents.values())) == len(documents))
     picked: set[int] = set()
     if "clicked" in roles:
         picked = {position for position, row in slate.items() if flag(row["clicked"])}
