@@ -159,7 +159,9 @@ class SlateQAgent(QAgent):
 
     def _in_units_of_reward(self, values: losses.SlateValues) -> losses.SlateValues:
         scale = 1 / self.learning.reward_scale_factor
-        return values._replace(q_items=values.q_items * scale, q_no_click=values.q_no_click * scale)
+        return values._replace(
+            advantages=scale * values.advantages, q_no_click=scale * values.q_no_click
+        )
 
     def _values(
         self, observation: Observation, q_values: tuple, click_logits: tuple | None
@@ -172,9 +174,10 @@ class SlateQAgent(QAgent):
             weights, no_click_weight = self._choice_weights(observation)
         else:
             weights, no_click_weight = LearnedScores.weights(*click_logits)
-        # A slate depends on values over no click alone: the others are not computed for it.
-        over = parts[0].over if parts else None
-        return losses.SlateValues(weights, no_click_weight, q_items, q_no_click, over)
+        if parts:
+            # A slate depends on advantages alone, so a network need not compute the rest for it.
+            return losses.SlateValues(weights, no_click_weight, parts[0].over, q_no_click)
+        return losses.SlateValues.of(weights, no_click_weight, q_items, q_no_click)
 
     def _step(
         self, networks: NetworkGroup, observation: Observation, state: Nest

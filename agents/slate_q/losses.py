@@ -1,6 +1,6 @@
 """The pure functions of SlateQ's learning: values of slates, and losses."""
 
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import tensorflow as tf
 from tf_agents.trajectories import trajectory
@@ -22,16 +22,25 @@ class SlateValues(NamedTuple):
 
     weights: tf.Tensor  # [B, N] choice weights
     no_click_weight: tf.Tensor  # [B]
-    q_items: tf.Tensor  # [B, N]
+    advantages: tf.Tensor  # [B, N], values of a click on each candidate relative to no click
     q_no_click: tf.Tensor  # [B]
-    over_no_click: tf.Tensor | None = None  # [B, N], `advantages` where a network gives them
+
+    @classmethod
+    def of(
+        cls,
+        weights: tf.Tensor,
+        no_click_weight: tf.Tensor,
+        q_items: tf.Tensor,
+        q_no_click: tf.Tensor,
+    ) -> Self:
+        """The values from values of clicks [B, N] and of no click [B]."""
+        advantages = q_items - q_no_click[:, tf.newaxis]
+        return cls(weights, no_click_weight, advantages, q_no_click)
 
     @property
-    def advantages(self) -> tf.Tensor:
-        """The value of a click on each candidate relative to no click, [B, N]."""
-        if self.over_no_click is not None:
-            return self.over_no_click
-        return self.q_items - self.q_no_click[:, tf.newaxis]
+    def q_items(self) -> tf.Tensor:
+        """The value of a click on each candidate, [B, N]."""
+        return self.advantages + self.q_no_click[:, tf.newaxis]
 
     def click_probabilities(self, is_shown: tf.Tensor) -> tf.Tensor:
         """The probabilities of a click on each candidate, [B, N], for slates of the documents with

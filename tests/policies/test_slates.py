@@ -29,7 +29,7 @@ def instances(num_candidates, kind, seed=0):
         no_click_weight *= 0
     elif kind == "large common value":
         q_items, q_no_click = q_items + 1e4, q_no_click + 1e4
-    return SlateValues(
+    return SlateValues.of(
         *(
             tf.constant(value, tf.float64)
             for value in (weights, no_click_weight, q_items, q_no_click)
@@ -49,7 +49,7 @@ KINDS = [
 
 def best_pairs(values):
     """The value of the best slate of two for each user, by enumeration, [B]."""
-    weights, no_click_weight, q_items, q_no_click = (value.numpy() for value in values)
+    weights, no_click_weight, q_items, q_no_click = reference.quantities(values)
     gained = weights * q_items
     best = []
     for row in range(len(weights)):
@@ -74,7 +74,7 @@ def test_the_exact_slate_is_the_best_of_all_slates(kind, num_candidates, slate_s
     values = instances(num_candidates, kind)
     slate = values.best_slate(exact_slate, slate_size)
     assert_slates(slate, num_candidates, slate_size)
-    best = reference.best_values(*(value.numpy() for value in values), slate_size)
+    best = reference.best_values(*reference.quantities(values), slate_size)
     np.testing.assert_allclose(values.slate_value(slate), best, rtol=1e-12, atol=1e-12)
 
 
@@ -153,7 +153,7 @@ def test_optimisers_choose_the_same_slates_under_xla(name, num_candidates, dtype
 def test_the_value_of_a_slate_counts_its_documents_and_no_click():
     values = instances(5, "plain")
     slate = np.random.default_rng(1).integers(-1, 5, [NUM_INSTANCES, 3]).astype(np.int32)
-    expected = reference.slate_values(*(value.numpy() for value in values), slate)
+    expected = reference.slate_values(*reference.quantities(values), slate)
     np.testing.assert_allclose(
         values.slate_value(tf.constant(slate)), expected, rtol=1e-12, atol=1e-12
     )

@@ -32,6 +32,12 @@ def slate_values(weights, no_click_weight, q_items, q_no_click, slate):
     return np.array([slate_value(*row) for row in rows])
 
 
+def quantities(values):
+    """Weights, weight of no click, values of clicks and of no click of `SlateValues`, arrays."""
+    tensors = values.weights, values.no_click_weight, values.q_items, values.q_no_click
+    return [tensor.numpy() for tensor in tensors]
+
+
 def shown(values, slate):
     """Values [B, N] at the positions of slates [B, K]."""
     return np.take_along_axis(values, slate, axis=1)

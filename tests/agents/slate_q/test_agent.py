@@ -126,11 +126,11 @@ def test_the_target_uses_the_slates_of_its_own_optimiser():
     for name in ("top_k", "greedy"):
         agent, target_network = agent_with_another_target(target_slates=name)
         later = made.step_of(experience, 1).observation
-        values = losses.SlateValues(
+        values = losses.SlateValues.of(
             *(tf.constant(value) for value in choice_values(later, target_network))
         )
         slate = values.best_slate(slate_optimizer(name), SLATE_SIZE).numpy()
-        next_value = reference.slate_values(*(value.numpy() for value in values), slate)
+        next_value = reference.slate_values(*reference.quantities(values), slate)
         valid = experience.step_type[:, 0].numpy() != LAST
         target = experience.reward[:, 0] + experience.discount[:, 0] * next_value
         np.testing.assert_allclose(

@@ -97,7 +97,7 @@ SLATES = {"top_k": "topk", "greedy": "greedy", "exact": "optimal"}
 @pytest.mark.parametrize("record", golden.cases("slateq_selection"))
 def test_slates_and_their_values_are_those_of_recsim(record):
     inputs, outputs = record["inputs"], record["outputs"]
-    values = SlateValues(
+    values = SlateValues.of(
         weights=tf.constant([inputs["scores"]]),
         no_click_weight=tf.constant([inputs["no_click_score"]]),
         q_items=tf.constant([inputs["q_values"]]),
@@ -124,7 +124,7 @@ def test_targets_are_those_of_recsim(record):
     )
     weights, no_click_weight = AffinityScores()(observation)
     next_slate = tf.constant(inputs["next_slate"])
-    values = SlateValues(
+    values = SlateValues.of(
         weights,
         no_click_weight,
         tf.constant(inputs["next_q_values"]),
