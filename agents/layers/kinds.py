@@ -38,5 +38,5 @@ class Kinds(Layer):
         kinds = kinds_from(observation.documents, self._spec.features)
         return observation._replace(documents=kinds)
 
-    def observe(self, memory: Nest, below: Simulator, state: Nest) -> Observation:
+    def observe(self, memory: Nest, below: SessionSource, state: Nest) -> Observation:
         return below.observe(state)._replace(documents=state.candidates)

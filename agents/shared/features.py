@@ -15,7 +15,8 @@ _Function = TypeVar("_Function", bound=Callable)
 
 def reads_kinds(create: _Function) -> _Function:
     """Marks a function that creates agents or networks from specs with a `KindSpec`."""
-    create.reads_kinds = True
+    marked: Any = create
+    marked.reads_kinds = True
     return create
 
 

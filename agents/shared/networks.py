@@ -155,39 +155,40 @@ class ItemPerceptron(tf.keras.layers.Layer):
 
     def _numbers(self, users: tf.Tensor, documents: Nest) -> tf.Tensor:
         """The numbers [B, N, outputs] of documents."""
-        if self._user_layer is None and self._encoder.kinds is not None:
-            return self._encoder.through(
-                lambda rows: apply_layers(self._layers_above, tf.nn.relu(self._item_layer(rows))),
-                documents,
-            )
         if self._encoder.kinds is not None:
+            if self._user_layer is None:
+                return self._encoder.through(self._of_rows, documents)
             of_users = self._user_layer(users)[:, tf.newaxis]
             hidden = tf.nn.relu(of_users + self._encoder.through(self._item_layer, documents))
-            return self._above(tf.reshape(hidden, [-1, hidden.shape[2]]), tf.shape(documents))
+            rows = tf.reshape(hidden, [-1, hidden.shape[2]])
+            return _on_axes(apply_layers(self._layers_above, rows), tf.shape(documents))
         items = self._encoder.documents(documents)
         outer = tf.shape(items)[:2]
         rows = tf.reshape(items, [-1, items.shape[2]])
         if self._user_layer is None:
-            hidden = tf.nn.relu(self._item_layer(rows))
-        else:
-            # A single product over rows of user and item: TensorFlow fuses it with bias and ReLU,
-            # but does not over three axes.
-            if not self._user_layer.built:
-                self._user_layer(users)
-                self._item_layer(rows)
-            repeated = tf.broadcast_to(
-                users[:, tf.newaxis], tf.concat([outer, tf.shape(users)[1:]], axis=0)
-            )
-            repeated = tf.reshape(repeated, [-1, users.shape[1]])
-            kernel = tf.concat([self._user_layer.kernel, self._item_layer.kernel], axis=0)
-            rows, kernel, bias = (
-                tf.cast(value, self._user_layer.compute_dtype)
-                for value in (tf.concat([repeated, rows], axis=1), kernel, self._user_layer.bias)
-            )
-            hidden = tf.nn.relu(tf.nn.bias_add(tf.matmul(rows, kernel), bias))
-        return self._above(hidden, outer)
+            return _on_axes(self._of_rows(rows), outer)
+        # A single product over rows of user and item: TensorFlow fuses it with bias and ReLU, but
+        # does not over three axes.
+        if not self._user_layer.built:
+            self._user_layer(users)
+            self._item_layer(rows)
+        repeated = tf.broadcast_to(
+            users[:, tf.newaxis], tf.concat([outer, tf.shape(users)[1:]], axis=0)
+        )
+        repeated = tf.reshape(repeated, [-1, users.shape[1]])
+        kernel = tf.concat([self._user_layer.kernel, self._item_layer.kernel], axis=0)
+        rows, kernel, bias = (
+            tf.cast(value, self._user_layer.compute_dtype)
+            for value in (tf.concat([repeated, rows], axis=1), kernel, self._user_layer.bias)
+        )
+        hidden = tf.nn.relu(tf.nn.bias_add(tf.matmul(rows, kernel), bias))
+        return _on_axes(apply_layers(self._layers_above, hidden), outer)
 
-    def _above(self, hidden: tf.Tensor, outer: tf.Tensor) -> tf.Tensor:
-        """The numbers [B, N, outputs] from the first hidden layer [B * N, units]."""
-        numbers = apply_layers(self._layers_above, hidden)
-        return tf.reshape(numbers, tf.concat([outer, tf.shape(numbers)[1:]], axis=0))
+    def _of_rows(self, rows: tf.Tensor) -> tf.Tensor:
+        """The numbers [R, outputs] of vectors [R, F] of documents, where no user is seen."""
+        return apply_layers(self._layers_above, tf.nn.relu(self._item_layer(rows)))
+
+
+def _on_axes(rows: tf.Tensor, outer: tf.Tensor) -> tf.Tensor:
+    """Rows [B * N, ...] as [B, N, ...]."""
+    return tf.reshape(rows, tf.concat([outer, tf.shape(rows)[1:]], axis=0))

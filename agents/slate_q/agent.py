@@ -30,8 +30,8 @@ from recsim_tf.core import nests
 from recsim_tf.core.base import validation
 from recsim_tf.core.base.types import Nest, Observation, Seed
 from recsim_tf.core.base.validation import check_one_of
-from recsim_tf.core.models.explanations import Explained
 from recsim_tf.core.kinds import KindSpec, features_of, features_spec
+from recsim_tf.core.models.explanations import Explained
 from recsim_tf.policies import fields
 from recsim_tf.policies.choice_scores import AffinityScores, LearnedScores
 from recsim_tf.policies.slates import slate_optimizer
