@@ -86,6 +86,13 @@ class Mean(NamedTuple):
         """The distance from zero in standard errors, infinite where there is no error."""
         return abs(self.value) / self.standard_error if self.standard_error else math.inf
 
+    def in_words(self, form: str = "+.4f") -> str:
+        """The mean and its standard error in a format, for sentences."""
+        value = format(self.value, form)
+        if math.isnan(self.standard_error):
+            return f"{value} (its error is unknown)"
+        return f"{value} ± {format(self.standard_error, form.lstrip('+'))}"
+
     def interval(self, level: float = 0.95) -> tuple[float, float]:
         """Student's interval of a level in (0, 1). It reaches further on the side to which
         `skewness` points, if corrected for that (Hall 1992, On the Removal of Skewness by

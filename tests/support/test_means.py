@@ -90,3 +90,9 @@ def test_a_further_error_widens_the_interval():
 def test_the_distance_from_zero_is_in_standard_errors():
     assert Mean(-3.0, 1.5).distance == 2
     assert Mean(1.0, 0.0).distance == math.inf
+
+
+def test_a_mean_in_words_says_where_its_error_is_unknown():
+    assert Mean(0.03251, 0.0021).in_words() == "+0.0325 ± 0.0021"
+    assert Mean(0.25, 0.0213).in_words(".1%") == "25.0% ± 2.1%"
+    assert Mean.of(np.ones(1)).in_words() == "+1.0000 (its error is unknown)"

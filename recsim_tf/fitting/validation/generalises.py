@@ -173,10 +173,9 @@ def verdict(generalised: Generalised) -> Verdict:
     return Verdict(
         word,
         f"{meaning} Predicted {generalised.predicted:.3%} clicks a document, logged"
-        f" {logged.value:.3%} ± {logged.standard_error:.3%} (z {generalised.z_score:+.1f});"
-        f" {generalised.gain.value:+.4f} ± {generalised.gain.standard_error:.4f} nats beyond the"
-        f" rate of the first events there, {best.value:+.4f} ± {best.standard_error:.4f} beyond"
-        f" the best guess, {name}.",
+        f" {logged.in_words('.3%')} (z {generalised.z_score:+.1f});"
+        f" {generalised.gain.in_words()} nats beyond the rate of the first events there,"
+        f" {best.in_words()} beyond the best guess, {name}.",
     )
 
 

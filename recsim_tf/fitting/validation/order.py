@@ -145,8 +145,8 @@ def verdict(order: Order) -> Verdict:
         meaning = "Most of what the dynamics add is who the user is, not the order."
     return Verdict(
         word,
-        f"{meaning} The dynamics add {gain.value:+.4f} ± {gain.standard_error:.4f} nats a step, and"
-        f" {shuffled.value:+.4f} ± {shuffled.standard_error:.4f} where steps are shuffled.",
+        f"{meaning} The dynamics add {gain.in_words()} nats a step, and {shuffled.in_words()} where"
+        " steps are shuffled.",
     )
 
 

@@ -200,17 +200,17 @@ def verdict(predictions: Predictions) -> Verdict:
     else:
         meaning = "It predicts clicks about as well as the best guess without a model, or better."
     figures_in_words = (
-        f"It has {model.value:.4f} nats a document shown, {frequency.value:+.4f} ±"
-        f" {frequency.standard_error:.4f} beyond the rates of positions; the best guess, {best},"
-        f" has {abs(gap.value):.4f} ± {gap.standard_error:.4f}"
+        f"It has {model.value:.4f} nats a document shown, {frequency.in_words()} beyond the rates"
+        f" of positions; the best guess, {best}, has"
+        f" {gap._replace(value=abs(gap.value)).in_words('.4f')}"
         f" {'less' if gap.value > 0 else 'more'}."
     )
     sentences = [meaning, figures_in_words]
     if better == ABOVE and predictions.given_above is not None:
         above = predictions.given_above[ABOVE].gain
         sentences.append(
-            f"Given the clicks above on the slate, a guess has {-above.value:.4f} ±"
-            f" {above.standard_error:.4f} nats more than the model."
+            "Given the clicks above on the slate, a guess has"
+            f" {above._replace(value=-above.value).in_words('.4f')} nats more than the model."
         )
     return Verdict(word, " ".join(sentences))
 
