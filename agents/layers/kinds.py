@@ -1,8 +1,8 @@
 """A layer under which an agent sees the kinds of documents in place of their features."""
 
 from recsim_tf.agents.layers.layer import Layer
+from recsim_tf.agents.shared.kinds import kinds_from, kinds_of
 from recsim_tf.core.base.types import Nest, Observation
-from recsim_tf.core.kinds import kinds_from, kinds_of
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.step.session_source import SessionSource
 from recsim_tf.core.step.turns import ActionFormat

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from recsim_tf.agents.shared.kinds import KindSpec, features_of, features_spec
 from recsim_tf.core.base.bounds import BoundedTensorSpec
 from recsim_tf.core.base.types import Nest, Observation
-from recsim_tf.core.kinds import KindSpec, features_of, features_spec
 
 _MOST_NUMBERS_OF_KINDS = 2**22  # 16 MB
 

@@ -6,8 +6,8 @@ from typing import Any, TypeVar
 import tensorflow as tf
 from tf_agents.networks import network
 
+from recsim_tf.agents.shared.kinds import KindSpec, features_of, features_spec
 from recsim_tf.core.base.types import Nest, Observation
-from recsim_tf.core.kinds import KindSpec, features_of, features_spec
 from recsim_tf.policies import fields
 
 _Function = TypeVar("_Function", bound=Callable)

@@ -15,6 +15,7 @@ from recsim_tf.adapters.tf_agents import SlateEnvironment
 from recsim_tf.agents.shared import returns
 from recsim_tf.agents.shared.exploration import Exploration
 from recsim_tf.agents.shared.features import network_of, reads_kinds
+from recsim_tf.agents.shared.kinds import KindSpec, features_of, features_spec
 from recsim_tf.agents.shared.learning import Learning, part, weighted_mean
 from recsim_tf.agents.shared.q_agent import QAgent, Transitions
 from recsim_tf.agents.shared.unrolled import NetworkGroup, first_state, unrolled_flat
@@ -30,7 +31,6 @@ from recsim_tf.core import nests
 from recsim_tf.core.base import validation
 from recsim_tf.core.base.types import Nest, Observation, Seed
 from recsim_tf.core.base.validation import check_one_of
-from recsim_tf.core.kinds import KindSpec, features_of, features_spec
 from recsim_tf.core.models.explanations import Explained
 from recsim_tf.policies import fields
 from recsim_tf.policies.choice_scores import AffinityScores, LearnedScores

@@ -11,10 +11,10 @@ from tf_agents.policies import tf_policy
 
 from recsim_tf.adapters.tf_agents import SlateEnvironment
 from recsim_tf.agents.layers import Kinds, Layer, LayeredSimulator, serve
+from recsim_tf.agents.shared.kinds import have_kinds
 from recsim_tf.core import random
 from recsim_tf.core.base import validation
 from recsim_tf.core.checks import check
-from recsim_tf.core.kinds import have_kinds
 from recsim_tf.core.runs import replicas
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.step.session_source import SessionSource

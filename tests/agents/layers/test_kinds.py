@@ -7,9 +7,9 @@ from recsim_tf.adapters.tf_agents import SlateEnvironment, rollout_policy
 from recsim_tf.agents.full_slate_q import TopicSetQNetwork, create_full_slate_q
 from recsim_tf.agents.layers import FixedLengthHistory, Kinds, LayeredSimulator, serve
 from recsim_tf.agents.reinforce import create_reinforce
+from recsim_tf.agents.shared.kinds import features_of
 from recsim_tf.agents.shared.networks import SlateNetwork
 from recsim_tf.agents.slate_q import SessionQNetwork, SlateQNetwork, TwoTowers, create_slate_q
-from recsim_tf.core.kinds import features_of
 from recsim_tf.environments.drifting_taste import Catalogue
 from recsim_tf.environments.interest_evolution import PlainVideos
 

@@ -89,7 +89,8 @@ def kinds_from(documents: Nest, features: Nest) -> tf.Tensor:
             return tf.reshape(tf.gather(order, place), tf.shape(leaf))
     found = 0.0
     for leaf, table in leaves:
-        rows = tf.cast(tf.reshape(leaf, [*leaf.shape[:2], -1]), tf.float32)
+        flat = tf.reshape(leaf, tf.concat([tf.shape(leaf)[:2], [-1]], axis=0))
+        rows = tf.ensure_shape(tf.cast(flat, tf.float32), [None, None, table[0].size])
         table = np.reshape(table, [len(table), -1]).astype(np.float32)
         # Half of the negative squared distance, but for the square of the document.
         found += tf.matmul(rows, table, transpose_b=True) - (table**2).sum(1) / 2
