@@ -10,8 +10,7 @@ from tf_agents.agents import tf_agent
 from tf_agents.policies import tf_policy
 
 from recsim_tf.adapters.tf_agents import SlateEnvironment
-from recsim_tf.agents.layers import Kinds, Layer, LayeredSimulator, serve
-from recsim_tf.agents.shared.kinds import have_kinds
+from recsim_tf.agents.layers import Layer, LayeredSimulator, serve
 from recsim_tf.core import random
 from recsim_tf.core.base import validation
 from recsim_tf.core.checks import check
@@ -134,8 +133,6 @@ def experiment(
     environment_seed, replay_seed = random.split_seed(run_seed, 2)
     progress = Progress()
     layered: SessionSource = simulator
-    if getattr(create_agent, "reads_kinds", False) and have_kinds(simulator.documents):
-        layers = (Kinds(simulator), *layers)
     for layer in layers:
         layered = LayeredSimulator(layered, layer)
     environment = SlateEnvironment(
