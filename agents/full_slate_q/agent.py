@@ -15,7 +15,7 @@ from tf_agents.utils import common
 from recsim_tf.adapters.tf_agents import SlateEnvironment
 from recsim_tf.agents.full_slate_q.network import FullSlateQNetwork
 from recsim_tf.agents.shared.exploration import Exploration
-from recsim_tf.agents.shared.features import network_of, reads_kinds
+from recsim_tf.agents.shared.features import network_of
 from recsim_tf.agents.shared.learning import Learning, batch_sums, weighted_mean
 from recsim_tf.agents.shared.q_agent import QAgent, QTargets
 from recsim_tf.agents.shared.returns import lambda_returns
@@ -115,7 +115,6 @@ class FullSlateQAgent(QAgent):
 
 
 @gin.configurable(module="recsim_tf.agents")
-@reads_kinds
 def create_full_slate_q(
     environment: SlateEnvironment,
     train_step_counter: tf.Variable,

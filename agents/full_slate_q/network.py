@@ -56,8 +56,11 @@ class FullSlateQNetwork(network.Network):
 
     def call(self, observation: Observation, step_type=(), network_state=(), training=False):
         hidden = self._user_layer(self._encoder.user(observation))[:, tf.newaxis, :]
-        for position, layer in enumerate(self._position_layers):
-            documents = self._encoder.through(layer, observation.documents)
+        by_position = self._encoder.through(
+            lambda vectors: [layer(vectors) for layer in self._position_layers],
+            observation.documents,
+        )
+        for position, documents in enumerate(by_position):
             hidden += tf.gather(documents, self._slates[:, position], axis=1)
         return self._apply_above(hidden), network_state
 

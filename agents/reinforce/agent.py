@@ -17,7 +17,7 @@ from recsim_tf.agents.reinforce.networks import (
     StateValueNetwork,
     TurnPolicyNetwork,
 )
-from recsim_tf.agents.shared.features import network_of, reads_kinds
+from recsim_tf.agents.shared.features import network_of
 from recsim_tf.agents.shared.learning import (
     Learning,
     batch_sums,
@@ -341,7 +341,6 @@ class ReinforceSlateAgent(tf_agent.TFAgent):
 
 
 @gin.configurable(module="recsim_tf.agents")
-@reads_kinds
 def create_reinforce(
     environment: SlateEnvironment,
     train_step_counter: tf.Variable,

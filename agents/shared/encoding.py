@@ -111,10 +111,10 @@ class ObservationEncoder:
             return tf.gather(self.kinds, documents)
         return encode(features_of(documents, self._spec.documents), self.document_spec, 2)
 
-    def through(self, layer: Callable[[tf.Tensor], tf.Tensor], documents: Nest) -> tf.Tensor:
-        """A layer on the vectors of documents, [B, N, ...]. It is computed once for each kind where
-        documents have kinds.
+    def through(self, function: Callable[[tf.Tensor], Nest], documents: Nest) -> Nest:
+        """A function of vectors [..., document_size] for documents, a nest of [B, N, ...]. It is
+        computed once for each kind where documents have kinds.
         """
-        if self.kinds is not None:
-            return tf.gather(layer(self.kinds), documents)
-        return layer(self.documents(documents))
+        if self.kinds is None:
+            return function(self.documents(documents))
+        return tf.nest.map_structure(lambda leaf: tf.gather(leaf, documents), function(self.kinds))

@@ -1,7 +1,7 @@
-"""Networks and agents that see kinds of documents, and those that see features."""
+"""Networks that see kinds of documents, and networks that see features."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 import tensorflow as tf
 from tf_agents.networks import network
@@ -9,15 +9,6 @@ from tf_agents.networks import network
 from recsim_tf.agents.shared.kinds import KindSpec, features_of, features_spec
 from recsim_tf.core.base.types import Nest, Observation
 from recsim_tf.policies import fields
-
-_Function = TypeVar("_Function", bound=Callable)
-
-
-def reads_kinds(create: _Function) -> _Function:
-    """Marks a function that creates agents or networks from specs with a `KindSpec`."""
-    marked: Any = create
-    marked.reads_kinds = True
-    return create
 
 
 def network_of(

@@ -14,7 +14,7 @@ from tf_agents.trajectories import trajectory
 from recsim_tf.adapters.tf_agents import SlateEnvironment
 from recsim_tf.agents.shared import returns
 from recsim_tf.agents.shared.exploration import Exploration
-from recsim_tf.agents.shared.features import network_of, reads_kinds
+from recsim_tf.agents.shared.features import network_of
 from recsim_tf.agents.shared.kinds import KindSpec, features_of, features_spec
 from recsim_tf.agents.shared.learning import Learning, part, weighted_mean
 from recsim_tf.agents.shared.q_agent import QAgent, Transitions
@@ -312,7 +312,6 @@ class SlateQAgent(QAgent):
 
 
 @gin.configurable(module="recsim_tf.agents")
-@reads_kinds
 def create_slate_q(
     environment: SlateEnvironment,
     train_step_counter: tf.Variable,

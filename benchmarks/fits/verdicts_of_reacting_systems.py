@@ -115,7 +115,7 @@ class Songs(recsim_tf.DocumentModel):
 
 
 def _is(genre: tf.Tensor, dtype: tf.DType = tf.bool) -> tf.Tensor:
-    """Whether each genre is this one, [B, G] for int32 [B]."""
+    """Tells whether each genre is this one, [B, G] for int32 [B]."""
     return tf.cast(tf.range(_NUM_GENRES) == genre[:, tf.newaxis], dtype)
 
 
@@ -174,7 +174,7 @@ class Reply(NamedTuple):
 
     @property
     def is_lost(self) -> bool:
-        """Whether any question lost its word."""
+        """Tells whether any question lost its word."""
         return any(word in _LOST for word in self.words.values())
 
 

@@ -99,7 +99,7 @@ def dependence(
 
 
 def seen_before(past: Outcomes) -> tuple[np.ndarray, np.ndarray]:
-    """Whether each document was clicked at an earlier step of its session, and whether it was shown
+    """Tells of each document whether it was clicked at an earlier step of its session, and was shown
     there and never clicked, bool [S, T, K] each. False where documents are no ids.
     """
     clicked_before = np.zeros(past.counted.shape, bool)
