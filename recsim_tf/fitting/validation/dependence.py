@@ -99,8 +99,8 @@ def dependence(
 
 
 def seen_before(past: Outcomes) -> tuple[np.ndarray, np.ndarray]:
-    """Tells of each document whether it was clicked at an earlier step of its session, and was shown
-    there and never clicked, bool [S, T, K] each. False where documents are no ids.
+    """The documents that were clicked at an earlier step of their session, and those that were
+    shown there and never clicked, bool [S, T, K] each. False where documents are no ids.
     """
     clicked_before = np.zeros(past.counted.shape, bool)
     passed_before = clicked_before.copy()
