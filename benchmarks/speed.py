@@ -18,7 +18,7 @@ from absl import flags
 
 _NAMES = (
     *("peers", "draws", "training", "learning", "slates"),
-    *("memory", "first_call", "cores", "gymnasium", "population"),
+    *("memory", "first_call", "cores", "gymnasium"),
 )
 _PEERS = {
     "recsim_python": "RecSim 0.2.4",

@@ -8,7 +8,6 @@ import tensorflow as tf
 from tf_agents.trajectories import time_step as ts
 
 from recsim_tf.adapters.tf_agents import TFSlatePolicy
-from recsim_tf.agents.shared import members
 from recsim_tf.core import random
 from recsim_tf.core.base import validation
 from recsim_tf.core.base.types import Nest, Policy, Seed, Turn
@@ -69,21 +68,18 @@ class Exploration:
         num_candidates = int(action_spec.maximum.max()) + 1
         policy_seed, collect_seed = random.split_seed(random.as_seed(self.seed), 2)
 
-        def policy(setting: str, greedy: Policy, epsilon: Epsilon, wrapped_seed: Seed, **arguments):
+        def policy(greedy: Policy, epsilon: Epsilon, wrapped_seed: Seed, **arguments):
             act = greedy
             if callable(epsilon):
                 act = EpsilonGreedy(greedy, num_candidates, lambda: epsilon(train_step))
             elif epsilon:
-                act = EpsilonGreedy(
-                    greedy, num_candidates, lambda: members.setting_of_rows(setting, epsilon)
-                )
+                act = EpsilonGreedy(greedy, num_candidates, lambda: epsilon)
             read = [*variables, train_step]
             return TFSlatePolicy(time_step_spec, action_spec, act, read, wrapped_seed, **arguments)
 
         return (
-            policy("eval_epsilon", served, self.eval_epsilon, policy_seed, name="Policy"),
+            policy(served, self.eval_epsilon, policy_seed, name="Policy"),
             policy(
-                "epsilon",
                 collecting,
                 self.epsilon,
                 collect_seed,

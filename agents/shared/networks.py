@@ -6,7 +6,6 @@ from collections.abc import Hashable, Sequence
 import tensorflow as tf
 from tf_agents.networks import network
 
-from recsim_tf.agents.shared import members
 from recsim_tf.agents.shared.encoding import ObservationEncoder, has_content
 from recsim_tf.agents.shared.memory import Memory, SessionMemory
 from recsim_tf.core import nests
@@ -79,13 +78,6 @@ class SlateNetwork(network.Network):
             self(fields.zeros(self._observation_spec))
 
     def call(self, observation: Observation, step_type=(), network_state=(), training=False):
-        outputs, network_state = members.of_rows(
-            self, self._numbers, observation, step_type, network_state
-        )
-        return self._result(outputs), network_state
-
-    def _numbers(self, observation: Observation, step_type: Nest, network_state: Nest):
-        """The outputs, and the next state."""
         outer = self._outer(observation)
         frames = observation if len(outer) == 1 else nests.merge_outer(observation)
         users = [self._encoder.user(frames)] if self._sees_users else []
@@ -98,7 +90,7 @@ class SlateNetwork(network.Network):
             outputs = tf.nest.map_structure(
                 lambda leaf: tf.reshape(leaf, [*outer, *leaf.shape[1:]]), outputs
             )
-        return outputs, network_state
+        return self._result(outputs), network_state
 
     @abc.abstractmethod
     def _outputs(self, users: tf.Tensor, documents: Nest) -> Nest:

@@ -6,7 +6,6 @@ import gin
 import tensorflow as tf
 from tf_agents.utils import value_ops
 
-from recsim_tf.agents.shared import members
 from recsim_tf.core.base import validation
 from recsim_tf.core.base.validation import FRACTION, check_numbers
 
@@ -49,10 +48,6 @@ def lambda_advantages(
         step T, v_{t+1} replaces y_{t+1}.
       td_lambda: lambda, in [0, 1]; a number, or float [B, T] for each step.
     """
-    if members.are_mapped():
-        # XLA does not compile a loop over time of several members.
-        errors = rewards + discounts * values[:, 1:] - values[:, :-1]
-        return _later_sums(errors, discounts * td_lambda * tf.cast(continues, rewards.dtype))
     result = value_ops.generalized_advantage_estimation(
         tf.transpose(values[:, :-1]),
         values[:, -1],
@@ -61,18 +56,6 @@ def lambda_advantages(
         tf.transpose(td_lambda * tf.cast(continues, rewards.dtype)),
     )
     return tf.transpose(result)
-
-
-def _later_sums(terms: tf.Tensor, factors: tf.Tensor) -> tf.Tensor:
-    """Sums y_t = terms_t + factors_t y_{t+1}, float [B, T], in log2(T) passes without a loop."""
-    length, span = terms.shape[1], 1
-    while span < length:
-        # The terms are now sums of `span` steps, and the factors products of as many.
-        later, following = (
-            tf.pad(leaf[:, span:], [[0, 0], [0, span]]) for leaf in (terms, factors)
-        )
-        terms, factors, span = terms + factors * later, factors * following, 2 * span
-    return terms
 
 
 def lambda_returns(

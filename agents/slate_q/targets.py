@@ -88,13 +88,8 @@ class SessionReturn(tf.Module):
 
     def update(self, steps: tf.Tensor, reward: tf.Tensor, ends: tf.Tensor) -> None:
         """Updates the averages by the numbers of steps and ends, and the rewards, of a batch."""
-        for name, value in (("_reward", reward), ("_ends", ends)):
-            mean = getattr(self, name)
-            change = self._tau * (tf.math.divide_no_nan(value, steps) - mean)
-            if isinstance(mean, tf.Variable):
-                mean.assign_add(change)
-            else:  # That of a member, see `agents.shared.members`.
-                object.__setattr__(self, name, mean + change)
+        for mean, value in ((self._reward, reward), (self._ends, ends)):
+            mean.assign_add(self._tau * (tf.math.divide_no_nan(value, steps) - mean))
 
     def part_of_reward(self, reward: tf.Tensor) -> tf.Tensor:
         """Rewards divided by the mean reward of a step, or 0 if either is not positive."""

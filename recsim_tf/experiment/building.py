@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from recsim_tf.evaluation.evaluation import Evaluation
-from recsim_tf.experiment import config
 from recsim_tf.experiment.commands.fit import FitRun, run_fit, show_ended
 from recsim_tf.experiment.commands.ope import OpeRun, run_ope
 from recsim_tf.experiment.commands.simulate import Simulation, run_simulation
@@ -50,55 +49,14 @@ def simulate(folder: RunDirectory, episode_file: str | None = None) -> dict[str,
 
 
 def train(folder: RunDirectory) -> Any:
-    """Trains the configured agent, see `TrainingRun`; or with `train.population` several, see
-    `PopulationRun`.
-    """
-    from recsim_tf.experiment.commands.train import Schedule
-
-    population = Schedule().population
-    if population is None:
-        return _training_run(folder).run()
-    seed = bound_value("experiment.seed") or 0
-    with folder.claim():
-        return train_together(
-            [
-                (
-                    folder.path / f"seed-{each}",
-                    config.load(
-                        [],
-                        [
-                            folder.config,
-                            f"experiment.seed = {each}",
-                            "train.population = None",
-                        ],
-                    ),
-                )
-                for each in range(seed, seed + population)
-            ]
-        )
-
-
-def train_together(runs: Sequence[tuple[Path, str]]) -> list[dict[str, Any]]:
-    """Trains the agents of several folders and configurations as one program; see
-    `PopulationRun`.
-    """
-    from recsim_tf.experiment.commands.train_population import PopulationRun
-
-    members = []
-    for path, text in runs:
-        config.load([], [text])
-        members.append(_training_run(RunDirectory(path, text)))
-    return PopulationRun(members).run()
-
-
-def _training_run(folder: RunDirectory) -> Any:
+    """Trains the configured agent, see `TrainingRun`."""
     from recsim_tf.experiment.commands.train import Schedule, TrainingRun
     from recsim_tf.experiment.training.devices import connect
 
     schedule, devices = Schedule(), connect()
     with devices.strategy.scope():
         parts = _experiment()
-    return TrainingRun(folder, parts, devices, schedule, Evaluation())
+    return TrainingRun(folder, parts, devices, schedule, Evaluation()).run()
 
 
 def evaluate(folder: RunDirectory, watch: bool = False, watch_timeout: float = 3600.0) -> Any:
@@ -131,16 +89,10 @@ def num_iterations() -> int:
     return Schedule().num_iterations
 
 
-def check_training(as_member: bool = False) -> None:
-    """Builds the parts of the configured training, to raise the errors that it would begin with;
-    also those of a member of a population.
-    """
-    from recsim_tf.agents.shared.population_agent import require_members
-
+def check_training() -> None:
+    """Builds the parts of the configured training, to raise the errors that it would begin with."""
     num_iterations()
-    parts = _experiment()
-    if as_member:
-        require_members([parts.agent])
+    _experiment()
     Evaluation()
 
 

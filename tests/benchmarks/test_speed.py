@@ -58,9 +58,3 @@ def test_agents_with_networks_are_trained(agent):
     result = training.timed(task)
     assert result["steps"] == 6
     assert result["loss"] > 0
-
-
-def test_trainings_in_one_program_are_compared_with_trainings_by_themselves():
-    figures, _ = quick_section("speeds.population.measure")
-    assert figures["population.ratio"] > 0
-    assert figures["population.difference"] <= 1e-4

@@ -44,8 +44,6 @@ class Schedule:
       eval_users: sessions of such an evaluation.
       checkpoint_interval: iterations between checkpoints.
       max_checkpoints: checkpoints that are kept; with several workers at least two are.
-      population: None, or P: P trainings run as one program, see `PopulationRun`. They have the
-        seeds from `experiment.seed` on, and their runs are folders seed-<seed> in that of the run.
     """
 
     num_iterations: int = 10_000
@@ -55,11 +53,10 @@ class Schedule:
     eval_users: int = 1000
     checkpoint_interval: int = 1000
     max_checkpoints: int = 2
-    population: int | None = None
 
     def __post_init__(self):
         for name, value in dataclasses.asdict(self).items():
-            if value is not None or name not in ("warmup_iterations", "population"):
+            if value is not None or name != "warmup_iterations":
                 least = 2 if name == "warmup_iterations" else 1
                 check_at_least(least, **{f"train.{name}": value})
 
@@ -105,8 +102,6 @@ class TrainingRun:
         self.schedule = schedule
         self._devices = devices
         self._evaluation = evaluation
-        # A member of a population is configured before the next one.
-        self._operative = gin.operative_config_str()
         self.warmup = schedule.warmup_iterations or max(10, parts.loop.least_collected)
         self._checkpoints = RunCheckpoints(
             folder.checkpoints, parts, devices, schedule.max_checkpoints
@@ -162,7 +157,7 @@ class TrainingRun:
                         flush=True,
                     )
                 folder.rewind_metrics(-1 if restored is None else restored)
-                folder.write({"operative_config.gin": self._operative})
+                folder.write({"operative_config.gin": gin.operative_config_str()})
             yield
 
     def stopped(self, signal: int) -> StoppedError:

@@ -39,9 +39,6 @@ class Sweep:
       threads_per_trial: threads of TensorFlow in a trial; None for the machine's cores divided by
         `num_processes`. It belongs to a result to the last digit: sums that threads share are
         rounded in another order.
-      vectorized: whether trials that differ in seeds, learning rates and the settings of
-        `agents.shared.population_agent.MAY_DIFFER` alone are trained as one program, see
-        `PopulationRun`. Such a program counts as one of `num_processes`.
     """
 
     trials: Sequence[Bindings] = gin.REQUIRED
@@ -50,7 +47,6 @@ class Sweep:
     seeds: Sequence[int] = (0,)
     num_processes: int | None = None
     threads_per_trial: int | None = None
-    vectorized: bool = False
 
     def __post_init__(self):
         for name in ("gin_files", "gin_bindings"):
@@ -68,19 +64,6 @@ class Sweep:
         for name in ("num_processes", "threads_per_trial"):
             if getattr(self, name) is not None:
                 validation.check_count(**{f"sweep.{name}": getattr(self, name)})
-
-    def populations(self, trials: Sequence[Trial]) -> list[list[Trial]]:
-        """The trials that are trained as one program, in order; each by itself if `vectorized` is
-        false.
-        """
-        if not self.vectorized:
-            return [[trial] for trial in trials]
-        groups: dict[str, list[Trial]] = {}
-        for trial in trials:
-            bindings = trial.variant.bindings
-            shared = {name: bindings[name] for name in sorted(bindings) if not _may_differ(name)}
-            groups.setdefault(repr(shared), []).append(trial)
-        return list(groups.values())
 
     @property
     def processes(self) -> int:
@@ -132,13 +115,6 @@ def _trial(sweep: Sweep, variant: Variant, seed: int) -> Trial:
         return Trial(variant, seed, text, building.num_iterations())
     except ValueError as error:
         raise UsageError(f"trial {variant.label}: {one_line(error)}") from error
-
-
-def _may_differ(name: str) -> bool:
-    """Tells whether the members of a population may differ in a binding."""
-    from recsim_tf.agents.shared.population_agent import MAY_DIFFER
-
-    return name.endswith(".learning_rate") or name.rpartition("agents.")[2] in MAY_DIFFER
 
 
 def variant_label(bindings: Bindings, short: dict[str, str]) -> str:

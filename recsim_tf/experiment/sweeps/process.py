@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 from recsim_tf.experiment.runs.process import ERROR_PREFIX
@@ -22,25 +21,18 @@ class TrialProcess:
       files: the files of the trial, whose log has the output of the process.
       threads: the number of threads of TensorFlow.
       folder: the folder that relative paths of the configuration begin in.
-      others: prepared trials that are trained in the same program, see `PopulationRun`.
     """
 
-    def __init__(
-        self, files: TrialFiles, threads: int, folder: str, others: Sequence[TrialFiles] = ()
-    ):
+    def __init__(self, files: TrialFiles, threads: int, folder: str):
         self.files = files
-        self._others = others
         self._stopped = False
         self._outcome: Outcome | None = None
         with open(files.log, "ab", opener=no_link) as log:
             self._log_start = log.tell()
             # The pipe tells it when this process ends, in whatever way. A session of its own keeps
             # the terminal's Ctrl-C from it.
-            arguments = [
-                str(path) for trial in (files, *others) for path in (trial.run, trial.config)
-            ]
             self._process = subprocess.Popen(
-                [sys.executable, "-m", _WORKER, *arguments],
+                [sys.executable, "-m", _WORKER, str(files.run), str(files.config)],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -50,14 +42,11 @@ class TrialProcess:
             )
 
     def poll(self) -> Outcome | None:
-        """None while it runs; then its outcome, that of the first of several trials. A failure is
-        recorded for each trial that has not finished.
-        """
+        """None while it runs; then its outcome. A failure is recorded."""
         if self._outcome is None and self._process.poll() is not None:
             assert self._process.stdin is not None
             self._process.stdin.close()
-            code = self._process.returncode
-            self._outcome, *_ = [self._conclude(each, code) for each in (self.files, *self._others)]
+            self._outcome = self._conclude(self._process.returncode)
         return self._outcome
 
     def stop(self) -> None:
@@ -71,14 +60,14 @@ class TrialProcess:
         self._process.wait()
         self.poll()
 
-    def _conclude(self, files: TrialFiles, code: int) -> Outcome:
+    def _conclude(self, code: int) -> Outcome:
         # This is its last file; output or a kill after that changes nothing.
-        if files.outcome().status == FINISHED:
+        if self.files.outcome().status == FINISHED:
             return Outcome(FINISHED)
         if self._stopped:
             return Outcome(PENDING)
         outcome = Outcome(FAILED, self._error(code))
-        files.record(outcome)
+        self.files.record(outcome)
         return outcome
 
     def _error(self, code: int) -> str:

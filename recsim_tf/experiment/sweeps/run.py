@@ -6,7 +6,6 @@ import os
 import shlex
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import tensorflow as tf
 
@@ -26,8 +25,8 @@ from recsim_tf.support.stopping import StoppedError, noting_signals
 from recsim_tf.support.tables import text_table
 
 _POLL_SECONDS = 0.1
-# Runs trials, or groups of trials as one program; returns None or the signal that asked to stop.
-_Engine = Callable[[Sequence[Any], ProgressBar], int | None]
+# Runs trials; returns None or the signal that asked to stop.
+_Engine = Callable[[Sequence[TrialFiles], ProgressBar], int | None]
 
 
 def run_sweep(
@@ -81,8 +80,6 @@ def run_sweep(
         run_trials = functools.partial(
             _run_local, num_processes=settings.processes, threads=settings.threads
         )
-    if on_ray and settings.vectorized:
-        raise UsageError("sweep.vectorized must be False with --engine=ray, got True")
     folder = SweepDirectory(root_dir, plan(settings))
     if not folder.part(shard):
         raise UsageError(
@@ -101,9 +98,9 @@ def run_sweep(
         print(f"{len(part)}{of} trials, {iterations:,} iterations in {folder.path}")
         return None
     if folder.is_new:
-        _require_a_start(folder.trials, settings.vectorized)
+        _require_a_start(folder.trials)
     with ray.connected(ray_address) if on_ray else contextlib.nullcontext(), folder.claim(shard):
-        _run(folder, shard, run_trials, None if on_ray else settings.populations)
+        _run(folder, shard, run_trials)
         command = ["recsim-tf", "sweep", f"--sweep_file={sweep_file}", f"--root_dir={root_dir}"]
         command += [f"--gin_bindings={binding}" for binding in gin_bindings]
         command += ["--engine=ray"] * on_ray
@@ -111,7 +108,7 @@ def run_sweep(
         return _write(folder, shlex.join(command))
 
 
-def _require_a_start(trials: Sequence[Trial], vectorized: bool) -> None:
+def _require_a_start(trials: Sequence[Trial]) -> None:
     """Requires that a trial can start: builds the parts of the first that has no fault."""
     with contextlib.suppress(RuntimeError):  # TensorFlow may be running.
         tf.config.set_visible_devices([], "GPU")  # They are for the trials.
@@ -119,7 +116,7 @@ def _require_a_start(trials: Sequence[Trial], vectorized: bool) -> None:
     for trial in trials:
         try:
             config.load([], [trial.config])
-            building.check_training(as_member=vectorized)
+            building.check_training()
         except Exception as error:  # A user's own code can raise anything.
             errors.append(f"trial {trial.name}: {error_line(error)}")
         else:
@@ -127,12 +124,7 @@ def _require_a_start(trials: Sequence[Trial], vectorized: bool) -> None:
     raise UsageError(f"no trial can start: {errors[0]}")
 
 
-def _run(
-    folder: SweepDirectory,
-    shard: Shard,
-    run_trials: _Engine,
-    populations: Callable[[Sequence[Trial]], list[list[Trial]]] | None,
-) -> None:
+def _run(folder: SweepDirectory, shard: Shard, run_trials: _Engine) -> None:
     part = folder.part(shard)
     files = [folder.files[trial.name] for trial in part]
     unsettled = [trial for trial in part if not folder.files[trial.name].outcome().is_settled]
@@ -140,11 +132,8 @@ def _run(
         folder.files[trial.name].prepare(trial.config)
     if not unsettled:
         return
-    to_run: list[Any] = [folder.files[trial.name] for trial in unsettled]
-    if populations is not None:
-        to_run = [[folder.files[each.name] for each in group] for group in populations(unsettled)]
     with ProgressBar(files) as progress:
-        signal = run_trials(to_run, progress)
+        signal = run_trials([folder.files[trial.name] for trial in unsettled], progress)
     if signal is not None:
         settled = sum(trial.outcome().is_settled for trial in files)
         raise StoppedError(
@@ -168,20 +157,19 @@ def _write(folder: SweepDirectory, command: str) -> SweepResult:
 
 
 def _run_local(
-    groups: Sequence[Sequence[TrialFiles]], progress: ProgressBar, num_processes: int, threads: int
+    trials: Sequence[TrialFiles], progress: ProgressBar, num_processes: int, threads: int
 ) -> int | None:
-    """Runs groups of prepared trials in their order, each group as one program, `num_processes` at
-    once, each with so many threads of TensorFlow. Where a signal asks to stop, the running ones
-    save checkpoints and end before it is returned.
+    """Runs prepared trials in their order, `num_processes` at once, each with so many threads of
+    TensorFlow. Where a signal asks to stop, the running ones save checkpoints and end before it is
+    returned.
     """
-    waiting, running = list(reversed(groups)), list[TrialProcess]()
+    waiting, running = list(reversed(trials)), list[TrialProcess]()
     with noting_signals() as stop:
         try:
             while (waiting or running) and stop.signal is None:
                 running = [process for process in running if process.poll() is None]
                 while waiting and len(running) < num_processes:
-                    files, *others = waiting.pop()
-                    running.append(TrialProcess(files, threads, os.getcwd(), others))
+                    running.append(TrialProcess(waiting.pop(), threads, os.getcwd()))
                 progress.update()
                 time.sleep(_POLL_SECONDS)
         finally:

@@ -1,9 +1,8 @@
 """The process of a trial: `recsim-tf train`, which stops with a checkpoint when the sweep that
 started it is gone.
 
-    python -m recsim_tf.experiment.sweeps.worker RUN_FOLDER CONFIG_FILE [RUN_FOLDER CONFIG_FILE ...]
+    python -m recsim_tf.experiment.sweeps.worker RUN_FOLDER CONFIG_FILE
 
-Several trials are trained as one program, see `PopulationRun`.
 Standard input must be a pipe that the sweep holds open.
 """
 
@@ -43,19 +42,12 @@ def _wait_for_the_folder(run: Path) -> None:
 
 def main() -> None:
     quiet()
-    runs, files = sys.argv[1::2], sys.argv[2::2]
+    run, file = sys.argv[1:]
     threading.Thread(target=_stop_with_the_sweep, daemon=True).start()
-    for run in runs:
-        _wait_for_the_folder(Path(run))
-    sys.exit(exit_status("train", lambda: _train(runs, files)))
-
-
-def _train(runs: list[str], files: list[str]) -> None:
-    texts = [config.load([file], []) for file in files]
-    if len(runs) == 1:
-        building.train(RunDirectory(runs[0], texts[0]))
-    else:
-        building.train_together(list(zip(map(Path, runs), texts, strict=True)))
+    _wait_for_the_folder(Path(run))
+    sys.exit(
+        exit_status("train", lambda: building.train(RunDirectory(run, config.load([file], []))))
+    )
 
 
 if __name__ == "__main__":

@@ -27,10 +27,9 @@ class CollectMetrics(tf.Module):
 
     Args:
       environment: B users.
-      num_members: None, or P: each of P equal parts of the users, in order, is counted by itself.
     """
 
-    def __init__(self, environment: SlateEnvironment, num_members: int | None = None):
+    def __init__(self, environment: SlateEnvironment):
         super().__init__(name="CollectMetrics")
         self._strategy = tf.distribute.get_strategy()
         measures = session_measures(environment.observation_spec().response)
@@ -40,10 +39,9 @@ class CollectMetrics(tf.Module):
             if set(measure.of or [name]) <= _OF_RESPONSES
         }
         self._shapes = shapes(self._measures, environment.simulator)
-        self._members = [] if num_members is None else [num_members]
         of_sessions = ("episodes", "reward", "squared_reward", "length", "running")
         self._totals = {
-            name: replicas.variable(tf.zeros([*self._members, *shape], tf.float64))
+            name: replicas.variable(tf.zeros(shape, tf.float64))
             for name, shape in (dict.fromkeys(of_sessions, ()) | self._shapes).items()
         }
         self._reward = replicas.variable(tf.zeros([environment.batch_size]))
@@ -67,8 +65,7 @@ class CollectMetrics(tf.Module):
             **add(self._measures, zeros(self._shapes, ends.shape[0]), step),
         }
         for name, count in counts.items():
-            rows = tf.reshape(tf.cast(count, tf.float64), [*self._members, -1, *count.shape[1:]])
-            self._totals[name].assign_add(tf.reduce_sum(rows, axis=len(self._members)))
+            self._totals[name].assign_add(tf.reduce_sum(tf.cast(count, tf.float64), axis=0))
         self._reward.assign(running * reward)
         self._length.assign(running * length)
 

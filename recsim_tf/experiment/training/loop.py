@@ -91,7 +91,6 @@ class LearningLoop(tf.Module):
       agent: trains on [batch_size, T], or on [B, T] for batch_size None.
       learning: the settings of an iteration; replicas share its batch.
       seed: the seed of the replay, an integer or int32 [2].
-      num_members: members of a population, see `SeededReplayBuffer`; None for a single training.
 
     Attributes:
       collect_function, run_function: the compiled functions of a number of iterations, int32 [],
@@ -110,7 +109,6 @@ class LearningLoop(tf.Module):
         agent: Any,
         learning: Iteration,
         seed: Seed,
-        num_members: int | None = None,
     ):
         super().__init__(name="LearningLoop")
         self._sequence_length = sequence_length = agent.train_sequence_length or 1
@@ -138,14 +136,12 @@ class LearningLoop(tf.Module):
         self.simulator = environment.simulator
         self.learning = learning
         self.agent = agent
-        self.replay = SeededReplayBuffer(
-            agent.collect_data_spec, num_users, replay_length, seed, num_members or 1
-        )
+        self.replay = SeededReplayBuffer(agent.collect_data_spec, num_users, replay_length, seed)
         # At most: a session that ends within a decision cuts it short.
         steps_per_user = environment.simulator.steps_per_decision * collect_steps
         self.user_steps_per_iteration = replicas.number() * num_users * steps_per_user
         self.least_collected = max(sequence_length - collect_steps, 0)
-        self.metrics = CollectMetrics(environment, num_members)
+        self.metrics = CollectMetrics(environment)
         initial_state = agent.collect_policy.get_initial_state(num_users)
         self.policy_state = tf.nest.map_structure(replicas.variable, initial_state)
         variables = (environment.variables.state, self.policy_state)

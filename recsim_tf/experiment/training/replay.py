@@ -22,20 +22,15 @@ class SeededReplayBuffer(tf.Module):
       batch_size: B, the frames that are added at a time, one of each user.
       max_length: frames that are kept of each user.
       seed: an integer or int32 [2].
-      num_members: members of a population, which each have B / `num_members` users and as many
-        samples, drawn with the seed of the member; `seed` is then int32 [num_members, 2].
 
     Attributes:
       seed: a variable with the seed of the next sample, so that an interrupted run goes on with the
         same samples.
     """
 
-    def __init__(
-        self, data_spec: Nest, batch_size: int, max_length: int, seed: Seed, num_members: int = 1
-    ):
+    def __init__(self, data_spec: Nest, batch_size: int, max_length: int, seed: Seed):
         super().__init__(name="SeededReplayBuffer")
-        self._batch_size, self._num_members = batch_size, num_members
-        self._max_length = max_length
+        self._batch_size, self._max_length = batch_size, max_length
         self.seed = replicas.seed_variable(seed)
         self._num_added = replicas.variable(tf.constant(0, tf.int64))
         self._rows = FrameRows(data_spec)
@@ -76,10 +71,8 @@ class SeededReplayBuffer(tf.Module):
         starts = tf.cast(added - oldest - num_steps + 1, tf.float32)
         shape = [sample_batch_size]
         times = oldest + tf.cast(random.uniform(shape, time_seed) * starts, tf.int64)
-        num_users, num_samples = (each // self._num_members for each in (self._batch_size, *shape))
-        users = tf.cast(random.uniform_integers(shape, user_seed, num_users), tf.int64)
-        first_users = tf.range(self._num_members, dtype=tf.int64) * num_users
-        return self._read(users + tf.repeat(first_users, num_samples), times, num_steps)
+        users = tf.cast(random.uniform_integers(shape, user_seed, self._batch_size), tf.int64)
+        return self._read(users, times, num_steps)
 
     def latest(self, num_steps: int = 1) -> Nest:
         """The newest `num_steps` frames of every user, oldest first, [B, num_steps, ...].
