@@ -9,7 +9,7 @@ import gin
 import pytest
 
 from recsim_tf.experiment import config
-from recsim_tf.experiment.training.parts import experiment
+from recsim_tf.training import Training
 
 ROOT = pathlib.Path(__file__).parent.parent
 # By page: how many features there are.
@@ -125,5 +125,5 @@ def test_every_gin_name_is_known():
 def test_the_example_is_built():
     (example,) = _EXAMPLE.findall(_text(_MIGRATION))
     config.load([], [example, "experiment.num_users = 2", "Iteration.replay_length = 5"])
-    parts = experiment()
+    parts = Training()
     assert (parts.simulator.slate_size, parts.agent.name) == (2, "SlateQ")

@@ -15,7 +15,7 @@ from tf_agents.utils import common
 from recsim_tf.adapters.tf_agents import SlateEnvironment
 from recsim_tf.agents.full_slate_q.network import FullSlateQNetwork
 from recsim_tf.agents.shared.exploration import Exploration
-from recsim_tf.agents.shared.features import network_of
+from recsim_tf.agents.shared.features import network_of, reads_kinds
 from recsim_tf.agents.shared.learning import Learning, batch_sums, weighted_mean
 from recsim_tf.agents.shared.q_agent import QAgent, QTargets
 from recsim_tf.agents.shared.returns import lambda_returns
@@ -115,25 +115,32 @@ class FullSlateQAgent(QAgent):
 
 
 @gin.configurable(module="recsim_tf.agents")
+@reads_kinds
 def create_full_slate_q(
     environment: SlateEnvironment,
     train_step_counter: tf.Variable,
     network: Callable = FullSlateQNetwork,
     optimizer: Callable[[], tf.keras.optimizers.Optimizer] = tf.keras.optimizers.Adam,
     name: str = "FullSlateQ",
+    learning: Callable[..., Learning] = Learning,
+    targets: FullSlateQTargets | None = None,
+    exploration: Exploration | None = None,
 ) -> FullSlateQAgent:
-    """Builds a `FullSlateQAgent`. Its other options come from gin bindings of `Learning`,
-    `FullSlateQTargets` and `Exploration`.
+    """Builds a `FullSlateQAgent`.
 
     Args:
       network: a function that builds the Q-network from the observation spec and the slate size.
-      environment, train_step_counter, optimizer, name: see `create_slate_q`.
+      environment, train_step_counter, optimizer, name, learning: see `create_slate_q`.
+      targets, exploration: see `FullSlateQAgent`; None for the defaults, and for those of a gin
+        file.
     """
     action_spec = environment.action_spec()
     return FullSlateQAgent(
         environment.time_step_spec(),
         action_spec,
         network_of(network, environment.observation_spec(), Turn.of(action_spec).slate.shape[0]),
-        Learning(optimizer(), train_step_counter=train_step_counter),
-        name=name,
+        learning(optimizer(), train_step_counter=train_step_counter),
+        targets,
+        exploration,
+        name,
     )

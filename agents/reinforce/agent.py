@@ -17,7 +17,7 @@ from recsim_tf.agents.reinforce.networks import (
     StateValueNetwork,
     TurnPolicyNetwork,
 )
-from recsim_tf.agents.shared.features import network_of
+from recsim_tf.agents.shared.features import network_of, reads_kinds
 from recsim_tf.agents.shared.learning import (
     Learning,
     batch_sums,
@@ -341,6 +341,7 @@ class ReinforceSlateAgent(tf_agent.TFAgent):
 
 
 @gin.configurable(module="recsim_tf.agents")
+@reads_kinds
 def create_reinforce(
     environment: SlateEnvironment,
     train_step_counter: tf.Variable,
@@ -349,9 +350,10 @@ def create_reinforce(
     query_network: Callable = TurnPolicyNetwork,
     optimizer: Callable[[], tf.keras.optimizers.Optimizer] = tf.keras.optimizers.Adam,
     name: str = "REINFORCE",
+    learning: Callable[..., Learning] = Learning,
+    objective: PolicyGradient | None = None,
 ) -> ReinforceSlateAgent:
-    """Builds a `ReinforceSlateAgent`. Its other options come from gin bindings of `Learning`,
-    `PolicyGradient`, `LambdaReturns` and `ImportanceWeights`.
+    """Builds a `ReinforceSlateAgent`.
 
     Args:
       actor_network: a function that builds the policy's network from the observation spec and the
@@ -360,7 +362,8 @@ def create_reinforce(
         the mean over users.
       query_network: a function that builds the policy's network for actions with queries, from the
         observation spec, the network of `actor_network` and the query spec.
-      environment, train_step_counter, optimizer, name: see `create_slate_q`.
+      environment, train_step_counter, optimizer, name, learning: see `create_slate_q`.
+      objective: see `ReinforceSlateAgent`; None for the default, and for that of a gin file.
     """
     observation_spec, action_spec = environment.observation_spec(), environment.action_spec()
     turn = Turn.of(action_spec)
@@ -372,6 +375,7 @@ def create_reinforce(
         action_spec,
         network,
         None if value_network is None else network_of(value_network, observation_spec),
-        Learning(optimizer(), train_step_counter=train_step_counter),
+        learning(optimizer(), train_step_counter=train_step_counter),
+        objective,
         name=name,
     )

@@ -1,7 +1,8 @@
-"""Networks that see kinds of documents, and networks that see features."""
+"""Networks and agents that see kinds of documents, and those that see features."""
 
+import functools
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import tensorflow as tf
 from tf_agents.networks import network
@@ -10,6 +11,24 @@ from recsim_tf.agents.shared.kinds import KindSpec, features_of, features_spec
 from recsim_tf.core.base.types import Nest, Observation
 from recsim_tf.policies import fields
 
+_Function = TypeVar("_Function", bound=Callable)
+
+
+def reads_kinds(create: _Function) -> _Function:
+    """Marks a function that creates agents or networks from specs with a `KindSpec`."""
+    marked: Any = create
+    marked.reads_kinds = True
+    return create
+
+
+def sees_kinds(create: Callable) -> bool:
+    """Tells whether a function that creates agents or networks is marked by `reads_kinds`, also
+    with arguments of `functools.partial`.
+    """
+    while isinstance(create, functools.partial):
+        create = create.func
+    return getattr(create, "reads_kinds", False)
+
 
 def network_of(
     create: Callable[..., network.Network], spec: Observation, *arguments: Any
@@ -17,7 +36,7 @@ def network_of(
     """The network that a function creates from the specs of observations and further arguments. A
     network of the user's sees features where documents are observed as kinds.
     """
-    if isinstance(spec.documents, KindSpec) and not getattr(create, "reads_kinds", False):
+    if isinstance(spec.documents, KindSpec) and not sees_kinds(create):
         return OfFeatures(create, spec, arguments)
     return create(spec, *arguments)
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import gin
 import tensorflow as tf
@@ -14,7 +14,7 @@ from tf_agents.trajectories import trajectory
 from recsim_tf.adapters.tf_agents import SlateEnvironment
 from recsim_tf.agents.shared import returns
 from recsim_tf.agents.shared.exploration import Exploration
-from recsim_tf.agents.shared.features import network_of
+from recsim_tf.agents.shared.features import network_of, reads_kinds
 from recsim_tf.agents.shared.kinds import KindSpec, features_of, features_spec
 from recsim_tf.agents.shared.learning import Learning, part, weighted_mean
 from recsim_tf.agents.shared.q_agent import QAgent, Transitions
@@ -312,6 +312,7 @@ class SlateQAgent(QAgent):
 
 
 @gin.configurable(module="recsim_tf.agents")
+@reads_kinds
 def create_slate_q(
     environment: SlateEnvironment,
     train_step_counter: tf.Variable,
@@ -320,12 +321,19 @@ def create_slate_q(
     choice_network: Callable | None = None,
     preset: str | None = None,
     name: str = "SlateQ",
+    learning: Callable[..., Learning] = Learning,
+    targets: SlateQTargets | None = None,
+    slates: SlateSelection | None = None,
+    exploration: Exploration | None = None,
 ) -> SlateQAgent:
-    """Builds a `SlateQAgent`. Its other options come from gin bindings of `Learning`,
-    `SlateQTargets`, `SlateSelection` and `Exploration`.
+    """Builds a `SlateQAgent`.
 
-    The options of a preset take precedence over gin bindings. RecSim's agents also have
-    `SlateQNetwork.no_click = "zero"`, and by default gamma 0.99 and an eval_epsilon of 0.001.
+        agent = functools.partial(create_slate_q, targets=SlateQTargets(gamma=0.9))
+        training = Training(simulator, agent)
+
+    The options of a preset take precedence over `targets` and `slates`, and over gin bindings.
+    RecSim's agents also have `SlateQNetwork.no_click = "zero"`, and by default gamma 0.99 and an
+    eval_epsilon of 0.001.
 
     Args:
       environment: the environment with the specs.
@@ -337,21 +345,27 @@ def create_slate_q(
       preset: one of `PRESETS`, RecSim 0.2.4's names of slate optimiser and target, such as
         "slate_greedy_optimal_q"; or None.
       name: name of the agent in tables and plots.
+      learning: a function that makes the options of learning from the optimizer, such as
+        `functools.partial(Learning, average_tau=0.02)`.
+      targets, slates, exploration: see `SlateQAgent`; None for the defaults, and for those of a gin
+        file.
 
     Raises:
       ValueError: for an unknown preset, or an argument that `SlateQAgent` refuses.
     """
-    arguments = {} if preset is None else preset_arguments(preset)
+    arguments: dict[str, Any] = {"targets": targets, "slates": slates, "exploration": exploration}
+    if preset is not None:
+        arguments |= preset_arguments(preset)
     observation_spec = environment.observation_spec()
     if choice_network is not None:
         scores = LearnedScores(network_of(choice_network, observation_spec))
-        slates = arguments.get("slates") or SlateSelection()
+        slates = arguments["slates"] or SlateSelection()
         arguments["slates"] = dataclasses.replace(slates, choice_scores=scores)
     return SlateQAgent(
         environment.time_step_spec(),
         environment.action_spec(),
         network_of(network, observation_spec),
-        Learning(optimizer(), train_step_counter=train_step_counter),
+        learning(optimizer(), train_step_counter=train_step_counter),
         name=name,
         **arguments,
     )

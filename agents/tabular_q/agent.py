@@ -278,14 +278,26 @@ class TabularQAgent(tf_agent.TFAgent):
 
 @gin.configurable(module="recsim_tf.agents")
 def create_tabular_q(
-    environment: SlateEnvironment, train_step_counter: tf.Variable, name: str = "TabularQ"
+    environment: SlateEnvironment,
+    train_step_counter: tf.Variable,
+    name: str = "TabularQ",
+    cells: SlateCells | None = None,
+    updates: TabularUpdates | None = None,
+    exploration: TabularExploration | None = None,
 ) -> TabularQAgent:
-    """Builds a `TabularQAgent`. Its other options come from gin bindings of `TabularUpdates`,
-    `TabularExploration` and `SlateCells`. See `create_slate_q` for the arguments.
+    """Builds a `TabularQAgent`.
+
+    Args:
+      environment, train_step_counter, name: see `create_slate_q`.
+      cells, updates, exploration: see `TabularQAgent`; None for the defaults, and for those of a
+        gin file.
     """
     return TabularQAgent(
         environment.time_step_spec(),
         environment.action_spec(),
+        cells,
+        updates,
+        exploration,
         train_step_counter=train_step_counter,
         name=name,
     )

@@ -13,8 +13,8 @@ from recsim_tf.core.runs import stablehlo
 from recsim_tf.core.runs.execution import compiled
 from recsim_tf.core.targets import for_accelerators
 from recsim_tf.experiment import config
-from recsim_tf.experiment.training.loop import LearningLoop
-from recsim_tf.experiment.training.parts import experiment
+from recsim_tf.training import Training
+from recsim_tf.training.loop import LearningLoop
 
 ROLES = "collect", "train", "learn"
 _GIN_FILES = {"SlateQ": "quickstart.gin", "REINFORCE": "interest_evolution/reinforce.gin"}
@@ -88,7 +88,7 @@ def _loop(name: str, quick: bool) -> LearningLoop:
     bindings = ("Iteration.jit_compile = True", *(_QUICK + _QUICK_OF[name] if quick else ()))
     gin.clear_config()
     config.load([_GIN_FILES[name]], bindings)
-    return experiment().loop
+    return Training().loop
 
 
 def _functions(loop: LearningLoop) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from speeds.common import medians
 
 from recsim_tf.evaluation.evaluation import Evaluation
 from recsim_tf.experiment import config
-from recsim_tf.experiment.training.parts import experiment
+from recsim_tf.training import Training
 
 _RETURN = 270.0
 _MAX_ITERATIONS = {False: 1000, True: 50}
@@ -73,7 +73,7 @@ def timed(task: Task) -> dict[str, float | bool]:
     bindings = [f"experiment.seed = {task.seed}", *(_QUICK if task.quick else ())]
     config.load(["quickstart.gin"], bindings)
     seconds = -time.perf_counter()
-    parts = experiment()
+    parts = Training()
     parts.loop.collect(_WARM_UP)
     evaluation = Evaluation(8 if task.quick else 2000, 3 if task.quick else 2000, seed=task.seed)
     evaluate = evaluation.evaluator("SlateQ", parts.simulator, parts.policy)

@@ -24,7 +24,7 @@ from recsim_tf.adapters.tf_agents import SlateEnvironment
 from recsim_tf.agents.full_slate_q import FullSlateQNetwork, create_full_slate_q
 from recsim_tf.agents.slate_q import SlateQNetwork, create_slate_q
 from recsim_tf.agents.tabular_q import create_tabular_q
-from recsim_tf.experiment.training.loop import Iteration, LearningLoop
+from recsim_tf.training.loop import Iteration, LearningLoop
 
 _QUICKSTART = (
     "SlateQTargets.target = 'differential'",

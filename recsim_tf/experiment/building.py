@@ -51,22 +51,22 @@ def simulate(folder: RunDirectory, episode_file: str | None = None) -> dict[str,
 def train(folder: RunDirectory) -> Any:
     """Trains the configured agent, see `TrainingRun`."""
     from recsim_tf.experiment.commands.train import Schedule, TrainingRun
-    from recsim_tf.experiment.training.devices import connect
+    from recsim_tf.training.devices import connect
 
     schedule, devices = Schedule(), connect()
     with devices.strategy.scope():
-        parts = _experiment()
-    return TrainingRun(folder, parts, devices, schedule, Evaluation()).run()
+        training = _training()
+    return TrainingRun(folder, training, devices, schedule, Evaluation()).run()
 
 
 def evaluate(folder: RunDirectory, watch: bool = False, watch_timeout: float = 3600.0) -> Any:
     """Evaluates agent and baselines, see `run_evaluation`, or new checkpoints, see `watch_run`."""
     from recsim_tf.experiment.commands.evaluate import run_evaluation, watch_run
 
-    parts, evaluation = _experiment(), Evaluation()
+    training, evaluation = _training(), Evaluation()
     if watch:
-        return watch_run(folder, parts, evaluation, num_iterations(), watch_timeout)
-    return run_evaluation(folder, parts, evaluation)
+        return watch_run(folder, training, evaluation, num_iterations(), watch_timeout)
+    return run_evaluation(folder, training, evaluation)
 
 
 def sessions(folder: RunDirectory, **options: Any) -> Path:
@@ -78,7 +78,7 @@ def sessions(folder: RunDirectory, **options: Any) -> Path:
     if "simulate" in folder.results("restore it, or remove it"):
         chosen = command.of_simulation(built(Simulation, "simulate"), request.policy)
     else:
-        chosen = command.of_training(folder, _experiment(), request.policy)
+        chosen = command.of_training(folder, _training(), request.policy)
     return command.run_sessions(folder, chosen, evaluation, request)
 
 
@@ -92,11 +92,11 @@ def num_iterations() -> int:
 def check_training() -> None:
     """Builds the parts of the configured training, to raise the errors that it would begin with."""
     num_iterations()
-    _experiment()
+    _training()
     Evaluation()
 
 
-def _experiment() -> Any:
-    from recsim_tf.experiment.training.parts import experiment
+def _training() -> Any:
+    from recsim_tf.training import Training
 
-    return built(experiment, "experiment")
+    return built(Training, "experiment")

@@ -11,6 +11,8 @@ from recsim_tf.support.errors import one_line
 from recsim_tf.support.files import remove, storing, whole_folder
 
 _POLL_SECONDS = 0.5
+# The part of a checkpoint of a training that evaluations need.
+RUN = "run"
 
 
 class CorruptError(ValueError):
@@ -65,7 +67,7 @@ def restore(
     value of the part. Raises a CorruptError if it is corrupt, incomplete, or the part of other
     objects.
     """
-    path = folder / str(number) / part
+    path, status = folder / str(number) / part, None
     try:
         for file in path.parent.glob(f"{part}.*"):
             # A read of a named pipe would wait for ever.
@@ -78,6 +80,9 @@ def restore(
         else:
             status.expect_partial()
     except Exception as error:  # A damaged file can raise anything.
+        if status is not None:
+            # TensorFlow would warn of every value when the status is gone.
+            status.expect_partial()
         raise CorruptError(
             f"checkpoint {path} is corrupt or was written by something else"
             f" ({one_line(error)[:200]})"
@@ -108,7 +113,7 @@ def restore_newest(
         return number
     if faults:
         newest = faults[0]
-        raise CorruptError(f"{newest}: restore the file or choose another root_dir") from newest
+        raise CorruptError(f"{newest}: restore the file or choose another folder") from newest
     return None
 
 

@@ -16,9 +16,9 @@ from recsim_tf.environments.ecosystem import provider_layout
 from recsim_tf.evaluation.evaluation import Evaluation
 from recsim_tf.experiment import building, config
 from recsim_tf.experiment.runs.folder import RunDirectory
-from recsim_tf.experiment.training.devices import connect
-from recsim_tf.experiment.training.parts import experiment
 from recsim_tf.policies import Boosting, ClusterBandit
+from recsim_tf.training import Training
+from recsim_tf.training.devices import connect
 from tests.experiment.tiny_runs import TINY
 
 _VALUES = {"policy.optimism_scaling": (0.3, 2.0)}
@@ -46,7 +46,7 @@ def main() -> None:
 def _agent(strategy: tf.distribute.Strategy) -> dict:
     """Of a training's agent and baselines, by both ways, and the error of another number."""
     config.load([TINY], [])
-    parts = experiment()
+    parts = Training()
     segments = {"half": lambda user: tf.range(4) // 2}
     evaluation = Evaluation(8, 15, segments=segments, num_replicas=2)
     policies = parts.policies(parts.simulator)

@@ -12,7 +12,7 @@ from recsim_tf.experiment import building, config
 from recsim_tf.experiment.gin.config_files import find_config, packaged_configs, packaged_sweeps
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.experiment.sweeps.plan import Sweep, plan
-from recsim_tf.experiment.training.parts import experiment
+from recsim_tf.training import Training
 from tests.conversations.logs.test_iard import utterance
 from tests.experiment.tiny_runs import TINY
 from tests.logs.datasets import ml_100k
@@ -97,7 +97,7 @@ def test_the_head_says_what_to_expect_and_how_to_run_it(name):
 @pytest.mark.filterwarnings("ignore")  # TF-Agents warns of its own dependencies.
 def test_the_experiment_is_built(name):
     config.load([name], _SMALL)
-    parts = experiment()
+    parts = Training()
     spec = parts.policy.action_spec
     slate_spec = spec.slate if isinstance(spec, Turn) else spec
     assert slate_spec.shape == [parts.simulator.slate_size]

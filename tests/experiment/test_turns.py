@@ -9,7 +9,7 @@ from tf_agents.trajectories import time_step as ts
 import recsim_tf
 from recsim_tf.experiment import building, config
 from recsim_tf.experiment.runs.folder import RunDirectory
-from recsim_tf.experiment.training.parts import experiment
+from recsim_tf.training import Training
 from tests import questions
 from tests.experiment.tiny_runs import read_csv
 
@@ -62,7 +62,7 @@ def test_an_agent_over_turns_is_trained_evaluated_and_exported(tmp_path):
     results = building.train(folder)
     assert [policy["name"] for policy in results["policies"]] == ["REINFORCE"]
     assert results["train"]["train_steps"] == 4
-    simulator = experiment().simulator
+    simulator = Training().simulator
     exported = tf.saved_model.load(str(folder.path / "policy"))
     observation = simulator.observe(simulator.reset(3, seed=0))
     action = exported.action(ts.restart(observation, batch_size=3)).action

@@ -10,15 +10,15 @@ import tensorflow as tf
 from recsim_tf.evaluation import outputs
 from recsim_tf.evaluation.evaluation import Evaluation
 from recsim_tf.evaluation.policy_results import Results
-from recsim_tf.experiment.runs.folder import RUN, RunDirectory
-from recsim_tf.experiment.training.parts import Experiment
+from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.support import checkpoints
 from recsim_tf.support.errors import UsageError
 from recsim_tf.support.files import append_json, require_writable
 from recsim_tf.support.outputs import write_files, write_folder, write_shared_file
+from recsim_tf.training.training import Training
 
 
-def run_evaluation(folder: RunDirectory, parts: Experiment, evaluation: Evaluation) -> Results:
+def run_evaluation(folder: RunDirectory, training: Training, evaluation: Evaluation) -> Results:
     """Evaluates the agent of a run and its baselines from the newest checkpoint; prints the table.
 
     The sessions go into evaluations/sessions-<iteration>.csv. Where values or seeds are compared,
@@ -27,29 +27,29 @@ def run_evaluation(folder: RunDirectory, parts: Experiment, evaluation: Evaluati
     agent was trained without the values; the baselines are made for each of them. Raises a
     UsageError if there is no checkpoint, or if the environment cannot take the values.
     """
-    if not folder.restore_latest(parts.agent_checkpoint, whole=False):
+    if not folder.restore_latest(training.agent_checkpoint, whole=False):
         raise UsageError(f"root_dir {folder.path} has no checkpoint to evaluate")
     written = folder.path / "evaluations"
     require_writable(written)
     with evaluation.scope():
-        results = evaluation.results(parts.simulator, parts.policies)
+        results = evaluation.results(training.simulator, training.policies)
     sessions = outputs.sessions_table(results)
     if results[0].setting is None:
-        write_shared_file(written / f"sessions-{parts.iteration}.csv", sessions)
+        write_shared_file(written / f"sessions-{training.iteration}.csv", sessions)
     else:
         files = {
             "results.json": results.as_json(),
             "sessions.csv": sessions,
             "values.png": outputs.plot_values(results),
         }
-        write_folder(written / f"comparison-{parts.iteration}", files, numbered=True)
+        write_folder(written / f"comparison-{training.iteration}", files, numbered=True)
     print(results)
     return results
 
 
 def watch_run(
     folder: RunDirectory,
-    parts: Experiment,
+    training: Training,
     evaluation: Evaluation,
     num_iterations: int,
     timeout: float = 3600.0,
@@ -63,7 +63,7 @@ def watch_run(
     checkpoint again, and adds to these files.
 
     Args:
-      folder, parts, evaluation: the arguments of `run_evaluation`.
+      folder, training, evaluation: the arguments of `run_evaluation`.
       num_iterations: the iteration of the last checkpoint.
       timeout: the number of seconds without a new checkpoint after which it ends.
 
@@ -76,14 +76,14 @@ def watch_run(
     """
     if not 0 < timeout < math.inf:
         raise UsageError(f"watch_timeout must be a positive number of seconds, got {timeout}")
-    evaluate = evaluation.evaluator(parts.agent.name, parts.simulator, parts.policy)
+    evaluate = evaluation.evaluator(training.agent.name, training.simulator, training.policy)
     written = folder.path / "evaluations"
     require_writable(written)
     writer = tf.summary.create_file_writer(str(folder.path / "tensorboard_evaluate"))
     evaluated = 0
     with contextlib.closing(writer):
-        for _ in _restored(folder, parts, timeout):
-            iteration, env_steps = parts.iteration, parts.env_steps
+        for _ in _restored(folder, training, timeout):
+            iteration, env_steps = training.iteration, training.env_steps
             started = time.perf_counter()
             result = evaluate()
             seconds = time.perf_counter() - started
@@ -113,12 +113,12 @@ def watch_run(
     return evaluated
 
 
-def _restored(folder: RunDirectory, parts: Experiment, timeout: float) -> Iterator[None]:
+def _restored(folder: RunDirectory, training: Training, timeout: float) -> Iterator[None]:
     """Restores each newest checkpoint in turn; one that was deleted meanwhile is left out."""
     for number in checkpoints.watch(folder.checkpoints, timeout):
         try:
             checkpoints.restore(
-                folder.checkpoints, number, RUN, parts.agent_checkpoint, whole=False
+                folder.checkpoints, number, checkpoints.RUN, training.agent_checkpoint, whole=False
             )
         except checkpoints.CorruptError:
             if number in checkpoints.numbers(folder.checkpoints):

@@ -19,11 +19,11 @@ from recsim_tf.experiment.sessions.recording import Recording, record
 from recsim_tf.experiment.sessions.table import file_of_table, session_table
 from recsim_tf.experiment.sessions.turn_texts import sessions_in_words
 from recsim_tf.experiment.sessions.views import sessions_page, sessions_text
-from recsim_tf.experiment.training.parts import Experiment
 from recsim_tf.policies import BASELINES, baseline_policy
 from recsim_tf.support.errors import UsageError
 from recsim_tf.support.files import require_writable
 from recsim_tf.support.outputs import write_folder
+from recsim_tf.training.training import Training
 
 # Users that are shown by default.
 _NUM_USERS = 3
@@ -82,18 +82,18 @@ class Chosen(NamedTuple):
     iteration: int | None = None  # of the checkpoint, where the policy was trained
 
 
-def of_training(folder: RunDirectory, parts: Experiment, name: str | None) -> Chosen:
+def of_training(folder: RunDirectory, training: Training, name: str | None) -> Chosen:
     """The policy of a training: a baseline by its name, or without one the agent, which is restored
     from the newest checkpoint. Raises a UsageError for an unknown policy, or if there is no
     checkpoint of the agent.
     """
-    policies = parts.policies(parts.simulator)
-    chosen = _by_name(parts.simulator, policies, name or parts.agent.name)
-    if chosen.policy is not parts.policy:
+    policies = training.policies(training.simulator)
+    chosen = _by_name(training.simulator, policies, name or training.agent.name)
+    if chosen.policy is not training.policy:
         return chosen
-    if not folder.restore_latest(parts.agent_checkpoint, whole=False):
+    if not folder.restore_latest(training.agent_checkpoint, whole=False):
         raise UsageError(f"root_dir {folder.path} has no checkpoint, so its agent has no sessions")
-    return chosen._replace(iteration=parts.iteration)
+    return chosen._replace(iteration=training.iteration)
 
 
 def of_simulation(simulation: Simulation, name: str | None) -> Chosen:

@@ -5,14 +5,12 @@ import recsim_tf._tf_agents  # noqa: F401  # It imports TF-Agents.
 # isort: split
 import contextlib
 import dataclasses
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import gin
 import tensorflow as tf
-from tf_agents.agents import tf_agent
 from tf_agents.policies import policy_saver
 
 from recsim_tf.core.base.validation import check_at_least
@@ -21,13 +19,12 @@ from recsim_tf.evaluation.evaluation import Evaluation
 from recsim_tf.evaluation.policy_results import PolicyResult
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.experiment.runs.process import quietly
-from recsim_tf.experiment.training.checkpoints import RunCheckpoints
-from recsim_tf.experiment.training.devices import Devices
-from recsim_tf.experiment.training.parts import Experiment
 from recsim_tf.support.errors import UsageError
 from recsim_tf.support.files import remove, storing
 from recsim_tf.support.progress import progress_bar
 from recsim_tf.support.stopping import StoppedError, noting_signals
+from recsim_tf.training.devices import Devices
+from recsim_tf.training.training import Training
 
 
 @gin.configurable("train", module="recsim_tf")
@@ -84,7 +81,7 @@ class TrainingRun:
 
     Args:
       folder, devices, schedule: the run.
-      parts: the parts of the training, made in the scope of the devices' strategy.
+      training: the training, made in the scope of the devices' strategy.
       evaluation: the evaluation of the agent and its baselines at the end. Its users are those of
         the learning curve too.
     """
@@ -92,19 +89,18 @@ class TrainingRun:
     def __init__(
         self,
         folder: RunDirectory,
-        parts: Experiment,
+        training: Training,
         devices: Devices,
         schedule: Schedule,
         evaluation: Evaluation,
     ):
         self.folder = folder
-        self.parts = parts
+        self.training = training
         self.schedule = schedule
         self._devices = devices
         self._evaluation = evaluation
-        self.warmup = schedule.warmup_iterations or max(10, parts.loop.least_collected)
-        self._checkpoints = RunCheckpoints(
-            folder.checkpoints, parts, devices, schedule.max_checkpoints
+        self._checkpoints = training.checkpoints(
+            folder.checkpoints, devices, schedule.max_checkpoints
         )
 
     def run(self) -> dict[str, Any] | None:
@@ -135,11 +131,11 @@ class TrainingRun:
         UsageError for a schedule that does not suit the agent or the checkpoint.
         """
         folder, devices = self.folder, self._devices
-        least = self.parts.loop.least_collected
-        if self.warmup < least:
+        warmup, least = self.schedule.warmup_iterations, self.training.loop.least_collected
+        if warmup is not None and warmup < least:
             raise UsageError(
-                f"train.warmup_iterations must be at least {least} for {self.parts.agent.name},"
-                f" which learns from that many steps at a time, got {self.warmup}"
+                f"train.warmup_iterations must be at least {least} for {self.training.agent.name},"
+                f" which learns from that many steps at a time, got {warmup}"
             )
         reached = self._checkpoints.newest
         if reached > self.schedule.num_iterations:
@@ -162,7 +158,7 @@ class TrainingRun:
 
     def stopped(self, signal: int) -> StoppedError:
         """The error of a run that a signal stopped."""
-        done = self.parts.iteration
+        done = self.training.iteration
         where = "stopped before the first iteration"
         if done:
             where = f"stopped at iteration {done:,}, with a checkpoint in {self.folder.path}"
@@ -170,37 +166,36 @@ class TrainingRun:
 
     def evaluator(self) -> Callable[[], PolicyResult]:
         """A function that evaluates the served policy for the learning curve."""
-        parts = self.parts
+        training = self.training
         return self._evaluation.evaluator(
-            parts.agent.name, parts.simulator, parts.policy, self.schedule.eval_users
+            training.agent.name, training.simulator, training.policy, self.schedule.eval_users
         )
 
     def learn(self) -> int:
         """Runs the remaining iterations; returns the signal that stopped it early, or 0."""
-        schedule, parts, devices = self.schedule, self.parts, self._devices
+        schedule, training, devices = self.schedule, self.training, self._devices
         evaluate = self.evaluator()
-        done = parts.iteration
+        done = training.iteration
         bar = progress_bar(
             total=schedule.num_iterations,
             initial=done,
             unit="it",
-            desc=parts.agent.name,
+            desc=training.agent.name,
             dynamic_ncols=True,
             mininterval=1.0,
             show=devices.is_chief,
         )
         with noting_signals() as stop, bar, self.summaries():
-            if int(parts.loop.replay.num_added()) == 0:
-                parts.loop.collect(self.warmup)
-                parts.loop.metrics.read_and_clear(1.0)
+            if int(training.loop.replay.num_added()) == 0:
+                training.collect(schedule.warmup_iterations)
             if done == 0:
                 self.log({}, evaluate() if devices.is_chief else None)
             # All workers stop when one of them gets a signal.
             signal = devices.largest(stop.signal or 0)
             while done < schedule.num_iterations and not signal:
                 ahead = schedule.next_call(done)
-                scalars = self._train(ahead)
-                done = parts.iteration
+                scalars = training.advance(ahead)
+                done = training.iteration
                 signal = devices.largest(stop.signal or 0)
                 result = None
                 if devices.is_chief and schedule.is_due(schedule.eval_interval, done):
@@ -212,28 +207,9 @@ class TrainingRun:
                     self.save()
             return signal or devices.largest(stop.signal or 0)
 
-    def _train(self, num_iterations: int) -> dict[str, float]:
-        """Runs some iterations; returns the scalars to log."""
-        started = time.perf_counter()
-        loss_info = self.parts.loop.run(num_iterations)
-        return self.scalars(num_iterations, time.perf_counter() - started, loss_info)
-
-    def scalars(
-        self, num_iterations: int, seconds: float, loss_info: tf_agent.LossInfo
-    ) -> dict[str, float]:
-        """Counts iterations that took so many seconds; returns the scalars to log."""
-        progress = self.parts.progress
-        progress.iteration.assign_add(num_iterations)
-        progress.seconds.assign_add(seconds)
-        # Agents without parts of a loss have () there.
-        parts = loss_info.extra._asdict() if loss_info.extra else {}
-        losses = {f"Losses/{name}": float(value) for name, value in parts.items()}
-        loss = {"Losses/Loss": float(loss_info.loss)}
-        return {**self.parts.loop.metrics.read_and_clear(seconds), **loss, **losses}
-
     def save(self) -> None:
         """Saves a checkpoint of the current iteration."""
-        self._checkpoints.save(self.parts.iteration)
+        self._checkpoints.save(self.training.iteration)
 
     @contextlib.contextmanager
     def summaries(self) -> Iterator[None]:
@@ -254,48 +230,41 @@ class TrainingRun:
             return
         if result is not None:
             scalars |= result.tags("eval")
-        env_steps = self.parts.env_steps
-        self.folder.append_metrics(
-            {
-                "iteration": self.parts.iteration,
-                "env_steps": env_steps,
-                "seconds": round(float(self.parts.progress.seconds.numpy()), 3),
-                **scalars,
-            }
-        )
+        self.folder.append_metrics(self.training.row(scalars))
         with self._writer.as_default():
             for tag, value in scalars.items():
-                tf.summary.scalar(tag, value, step=env_steps)
+                tf.summary.scalar(tag, value, step=self.training.env_steps)
             # Before the checkpoint after which they are not written again.
             tf.summary.flush()
 
     def conclude(self) -> dict[str, Any]:
         """Evaluates every policy, writes the results and prints the table."""
-        folder, parts, env_steps = self.folder, self.parts, self.parts.env_steps
-        results = self._evaluation.evaluate(parts.simulator, parts.policies(parts.simulator))
-        seconds = float(parts.progress.seconds.numpy())
+        folder, training, env_steps = self.folder, self.training, self.training.env_steps
+        results = training.evaluate(self._evaluation)
+        seconds = float(training.progress.seconds.numpy())
         content = {
             **results.as_json(),
             "train": {
-                "iterations": self.parts.iteration,
+                "iterations": training.iteration,
                 "env_steps": env_steps,
-                "train_steps": int(parts.progress.train_step.numpy()),
+                "train_steps": int(training.progress.train_step.numpy()),
                 "seconds": round(seconds, 1),
                 "env_steps_per_second": round(env_steps / max(seconds, 1e-9)),
             },
         }
-        rows = folder.metrics()
         folder.write(
             {
                 "sessions.csv": outputs.sessions_table(results),
-                "learning_curve.png": outputs.plot_learning_curve(rows, results, parts.agent.name),
+                "learning_curve.png": outputs.plot_learning_curve(
+                    folder.metrics(), results, training.agent.name
+                ),
                 "policy": self._save_policy,
                 "results.json": content,
             }
         )
         print(results)
         print(
-            f"Trained for {self.parts.iteration:,} iterations, {env_steps:,} user steps, in"
+            f"Trained for {training.iteration:,} iterations, {env_steps:,} user steps, in"
             f" {seconds:,.0f} s. Results in {folder.path}"
         )
         return content
@@ -304,6 +273,6 @@ class TrainingRun:
         """Writes the served policy as a SavedModel."""
         # TensorFlow warns of names and types that are TF-Agents' own.
         with quietly(), storing(folder):
-            policy_saver.PolicySaver(self.parts.policy, batch_size=None).save(str(folder))
+            policy_saver.PolicySaver(self.training.policy, batch_size=None).save(str(folder))
             # TensorFlow may fail to remove them without an error.
             remove(folder / "variables" / "variables_temp")

@@ -110,7 +110,7 @@ def built(part: Callable[..., T], name: str) -> T:
     """
     for parameter in inspect.signature(part).parameters.values():
         binding = f"{name}.{parameter.name}"
-        if parameter.default is gin.REQUIRED and bound_value(binding) is None:
+        if parameter.default in (gin.REQUIRED, parameter.empty) and bound_value(binding) is None:
             raise UsageError(
                 f"{binding} must be bound, such as {binding} = {_EXAMPLES[parameter.name]}"
             )

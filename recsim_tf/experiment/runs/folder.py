@@ -38,8 +38,6 @@ _METRICS = "metrics.jsonl"
 _LOCK = ".lock"
 _CHECKPOINTS = "checkpoints"
 _MACHINE = "machine.json"
-# The part of a checkpoint that evaluations need; see `recsim_tf.experiment.training.checkpoints`.
-RUN = "run"
 # Libraries on which results depend; those of agents need not be installed.
 _LIBRARIES = ("tensorflow", "tensorflow_probability", "tf_agents", "tf_keras", "numpy")
 # Bindings that may differ between calls of one run.
@@ -165,7 +163,10 @@ class RunDirectory:
         `checkpoints.restore`. Returns whether there was one. Raises a CorruptError if none can be
         read.
         """
-        return checkpoints.restore_newest(self.checkpoints, RUN, checkpoint, whole) is not None
+        return (
+            checkpoints.restore_newest(self.checkpoints, checkpoints.RUN, checkpoint, whole)
+            is not None
+        )
 
 
 @contextlib.contextmanager

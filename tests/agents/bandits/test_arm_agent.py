@@ -17,9 +17,9 @@ from recsim_tf.environments.interest_exploration import (
     interest_exploration,
 )
 from recsim_tf.evaluation.evaluation import Evaluation
-from recsim_tf.experiment.training.loop import Iteration, LearningLoop
 from recsim_tf.policies import random_policy
 from recsim_tf.policies.clusters import rank_clusters
+from recsim_tf.training.loop import Iteration, LearningLoop
 from tests.policies.test_clusters import three_topics
 
 NUM_USERS, SESSION_STEPS = 5, 4

@@ -21,11 +21,11 @@ from recsim_tf.environments.interest_evolution import interest_evolution
 from recsim_tf.environments.interest_exploration import interest_exploration
 from recsim_tf.evaluation.evaluation import Evaluation
 from recsim_tf.experiment import config
-from recsim_tf.experiment.training.loop import Iteration, LearningLoop
 from recsim_tf.gradients import relaxed_return, score_function_return
 from recsim_tf.policies import PlackettLucePolicy
-from tests.experiment.training.test_loop import NUM_USERS, SESSION_STEPS, Recorder, frames_of
+from recsim_tf.training.loop import Iteration, LearningLoop
 from tests.questions import SPEC, WHOLE_SPEC, Question, simulator
+from tests.training.test_loop import NUM_USERS, SESSION_STEPS, Recorder, frames_of
 
 NUM_STEPS = 4
 

@@ -17,7 +17,7 @@ from recsim_tf.agents.tabular_q import (
 from recsim_tf.core.base.types import Observation
 from recsim_tf.core.random import as_seed
 from recsim_tf.core.runs.execution import compiled
-from recsim_tf.experiment.training.loop import Iteration, LearningLoop
+from recsim_tf.training.loop import Iteration, LearningLoop
 from tests.agents.experience import FIRST, LAST, MID, grouped, trajectory_of
 from tests.agents.tabular_q.experience import Row, batch, make_agent, observe
 from tests.environments.sequential import NUM_ACTIONS, NUM_STATES, Response, sequential

@@ -7,8 +7,8 @@ import tensorflow as tf
 from recsim_tf.evaluation.evaluation import Evaluation
 from recsim_tf.experiment import building, config
 from recsim_tf.experiment.runs.folder import RunDirectory
-from recsim_tf.experiment.training.parts import experiment
 from recsim_tf.support.errors import UsageError
+from recsim_tf.training import Training
 from tests.experiment.tiny_runs import snapshot, succeed
 
 # Matplotlib and PolicySaver warn of their own dependencies.
@@ -26,7 +26,7 @@ def _restored(run, *bindings):
     """The run's folder and parts, from its configuration with other bindings."""
     folder = RunDirectory(run)
     config.load([str(folder.config_file)], bindings)
-    parts = experiment()
+    parts = Training()
     assert folder.restore_latest(parts.checkpoint)
     return folder, parts
 

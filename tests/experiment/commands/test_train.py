@@ -13,11 +13,10 @@ from tf_agents.trajectories import time_step as ts
 from recsim_tf.experiment import building
 from recsim_tf.experiment.commands import train
 from recsim_tf.experiment.runs.folder import RunDirectory
-from recsim_tf.experiment.training.checkpoints import RunCheckpoints
-from recsim_tf.experiment.training.devices import Devices
-from recsim_tf.experiment.training.parts import experiment
 from recsim_tf.support import checkpoints
 from recsim_tf.support.errors import UsageError, one_line
+from recsim_tf.training import Training
+from recsim_tf.training.devices import Devices
 from tests.experiment.tiny_runs import (
     TINY,
     damage,
@@ -63,7 +62,7 @@ def test_metrics_are_logged_under_recsims_names(finished):
 def test_the_exported_policy_acts_on_any_number_of_users(finished):
     folder, _ = finished
     run = open_run(folder)
-    parts = experiment()
+    parts = Training()
     run.restore_latest(parts.checkpoint)
     policy = tf.saved_model.load(str(folder / "policy"))
     observation = parts.simulator.observe(parts.simulator.reset(7, seed=5))
@@ -161,7 +160,7 @@ def test_a_checkpoint_that_a_killed_process_did_not_remove_is_removed(finished, 
     shutil.copytree(folder / "20", folder / "10")
     open_run(tmp_path / "run")
     devices = Devices(tf.distribute.get_strategy())
-    assert RunCheckpoints(folder, experiment(), devices, max_to_keep=2).restore() == 40
+    assert Training().checkpoints(folder, devices, 2).restore() == 40
     assert checkpoints.numbers(folder) == [20, 40]
 
 

@@ -10,9 +10,9 @@ import tensorflow as tf
 from recsim_tf.evaluation.evaluation import Evaluation
 from recsim_tf.experiment.commands.evaluate import watch_run
 from recsim_tf.experiment.runs.folder import RunDirectory
-from recsim_tf.experiment.training.parts import experiment
 from recsim_tf.support import checkpoints
 from recsim_tf.support.errors import UsageError
+from recsim_tf.training import Training
 from tests.experiment.tiny_runs import (
     TINY,
     damage,
@@ -33,7 +33,7 @@ def _lines(folder):
 
 def _watch(folder, num_iterations=40, timeout=0.5):
     open_run(folder)
-    return watch_run(RunDirectory(folder), experiment(), Evaluation(), num_iterations, timeout)
+    return watch_run(RunDirectory(folder), Training(), Evaluation(), num_iterations, timeout)
 
 
 @pytest.mark.slow

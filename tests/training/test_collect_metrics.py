@@ -5,8 +5,8 @@ from tf_agents.replay_buffers import tf_uniform_replay_buffer
 
 import recsim_tf
 from recsim_tf.adapters.tf_agents import SlateEnvironment, TFSlatePolicy
-from recsim_tf.experiment.training.collect_metrics import CollectMetrics
 from recsim_tf.policies import random_policy
+from recsim_tf.training.collect_metrics import CollectMetrics
 
 
 @pytest.mark.slow

@@ -14,8 +14,8 @@ from recsim_tf.core.base.types import Nest, Seed
 from recsim_tf.core.base.validation import check_count
 from recsim_tf.core.runs import replicas
 from recsim_tf.core.runs.execution import compiled
-from recsim_tf.experiment.training.collect_metrics import CollectMetrics
-from recsim_tf.experiment.training.replay import SeededReplayBuffer
+from recsim_tf.training.collect_metrics import CollectMetrics
+from recsim_tf.training.replay import SeededReplayBuffer
 
 AUTO: Literal["auto"] = "auto"
 

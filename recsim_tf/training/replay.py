@@ -6,7 +6,7 @@ from recsim_tf.core import random
 from recsim_tf.core.base.types import Nest, Seed
 from recsim_tf.core.runs import replicas
 from recsim_tf.core.runs.execution import is_for_xla
-from recsim_tf.experiment.training.frame_rows import FrameRows
+from recsim_tf.training.frame_rows import FrameRows
 
 
 class SeededReplayBuffer(tf.Module):

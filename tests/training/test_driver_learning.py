@@ -12,8 +12,8 @@ from recsim_tf.agents.slate_q import SlateQNetwork, create_slate_q
 from recsim_tf.environments.interest_evolution import interest_evolution
 from recsim_tf.environments.interest_exploration import interest_exploration
 from recsim_tf.experiment import config
-from recsim_tf.experiment.training.loop import Iteration, LearningLoop
-from tests.experiment.training.driver_learning import DriverLearningLoop
+from recsim_tf.training.loop import Iteration, LearningLoop
+from tests.training.driver_learning import DriverLearningLoop
 
 NUM_USERS, SESSION_STEPS, REPLAY_LENGTH = 4, 5, 9
 

@@ -6,8 +6,8 @@ import types
 import pytest
 import tensorflow as tf
 
-from recsim_tf.experiment.training.checkpoints import RunCheckpoints
 from recsim_tf.support.errors import UsageError
+from recsim_tf.training.checkpoints import TrainingCheckpoints
 
 
 def _worker(folder, index, num_workers=2):
@@ -17,10 +17,8 @@ def _worker(folder, index, num_workers=2):
         strategy=strategy, num_workers=num_workers, index=index, is_chief=index == 0
     )
     variable = tf.Variable(0.0)
-    parts = types.SimpleNamespace(
-        checkpoint=tf.train.Checkpoint(x=variable), loop=types.SimpleNamespace(variables=[])
-    )
-    return RunCheckpoints(folder, parts, devices, max_to_keep=1), variable
+    loop, checkpoint = types.SimpleNamespace(variables=[]), tf.train.Checkpoint(x=variable)
+    return TrainingCheckpoints(folder, loop, checkpoint, devices, max_to_keep=1), variable
 
 
 def _save(folder, *iterations):

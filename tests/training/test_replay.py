@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from recsim_tf.experiment.training.replay import SeededReplayBuffer
+from recsim_tf.training.replay import SeededReplayBuffer
 
 
 def _filled(num_frames, seed=3, num_users=4, max_length=5):

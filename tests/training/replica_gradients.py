@@ -13,9 +13,9 @@ import tensorflow as tf
 
 from recsim_tf.core.runs import replicas
 from recsim_tf.experiment import config
-from recsim_tf.experiment.training.devices import connect
-from recsim_tf.experiment.training.parts import experiment
 from recsim_tf.support.errors import one_line
+from recsim_tf.training import Training
+from recsim_tf.training.devices import connect
 from tests.experiment.tiny_runs import TINY
 
 NUM_USERS = 16
@@ -58,7 +58,7 @@ def refused(devices) -> list[str]:
         config.load([TINY], bindings)
         try:
             with devices.strategy.scope():
-                experiment()
+                Training()
         except ValueError as error:
             messages.append(one_line(error))
     return messages
@@ -70,7 +70,7 @@ def main(agents: list[str]) -> None:
     for agent in agents:
         common = ("SGD.learning_rate = 1.0", "InterestEvolutionUsers.time_budget = 8.0")
         config.load([TINY], [*common, *_AGENTS[agent]])
-        single = experiment()
+        single = Training()
         length = single.agent.train_sequence_length
         # So long that sessions end, and with them transitions do not count, in other numbers on
         # each replica.
@@ -80,7 +80,7 @@ def main(agents: list[str]) -> None:
             tf.reduce_sum(tf.cast(frames.is_boundary()[:, :-1], tf.int32), axis=1), [2, -1]
         )
         with devices.strategy.scope():
-            several = experiment()
+            several = Training()
             before = [weight.numpy() for weight in several.loop.trainable_variables]
 
             @tf.function(autograph=False)

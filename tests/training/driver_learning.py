@@ -1,14 +1,14 @@
 """The learning loop on TF-Agents' own driver and replay buffer: the reference for the loop of
-`recsim_tf.experiment.training.loop`.
+`recsim_tf.training.loop`.
 """
 
 import tensorflow as tf
 from tf_agents.drivers import dynamic_step_driver
 from tf_agents.replay_buffers import tf_uniform_replay_buffer
 
-from recsim_tf.experiment.training.collect_metrics import CollectMetrics
-from recsim_tf.experiment.training.loop import Iteration
-from recsim_tf.experiment.training.replay import SeededReplayBuffer
+from recsim_tf.training.collect_metrics import CollectMetrics
+from recsim_tf.training.loop import Iteration
+from recsim_tf.training.replay import SeededReplayBuffer
 
 
 class DriverReplayBuffer(SeededReplayBuffer):

@@ -13,11 +13,10 @@ import pytest
 from recsim_tf.evaluation.evaluation import Evaluation
 from recsim_tf.experiment import config
 from recsim_tf.experiment.runs.folder import RunDirectory
-from recsim_tf.experiment.training import devices
-from recsim_tf.experiment.training.devices import connect, wait_for_workers
-from recsim_tf.experiment.training.parts import experiment
 from recsim_tf.support import checkpoints
 from recsim_tf.support.errors import UsageError
+from recsim_tf.training import Training, devices
+from recsim_tf.training.devices import connect, wait_for_workers
 from tests.experiment.tiny_runs import TINY, open_run, start_command, without_times
 from tests.processes import free_addresses, run_python, tf_config
 
@@ -25,7 +24,7 @@ from tests.processes import free_addresses, run_python, tf_config
 @pytest.mark.slow
 def test_two_devices_take_the_gradient_step_of_one_and_refuse_what_they_cannot_have():
     agents = ("slate_q", "reinforce", "full_slate_q")
-    module = "tests.experiment.training.replica_gradients"
+    module = "tests.training.replica_gradients"
     # Logical devices must be made before TensorFlow is used.
     process = run_python("-m", module, *agents, TF_USE_LEGACY_KERAS="1", CUDA_VISIBLE_DEVICES="")
     assert process.returncode == 0, process.stderr
@@ -110,7 +109,7 @@ def test_a_lost_worker_is_named_and_all_go_on_as_if_nothing_had_been(tmp_path):
     assert results["policies"] == json.loads((mirrored / "results.json").read_text())["policies"]
     # An evaluation needs none of the devices.
     run = open_run(several, strategy, alone, f"train.num_iterations={saved + 20}")
-    parts = experiment()
+    parts = Training()
     assert run.restore_latest(parts.agent_checkpoint, whole=False)
     assert (
         Evaluation().evaluator("SlateQ", parts.simulator, parts.policy)().as_json()

@@ -8,12 +8,11 @@ from recsim_tf.adapters.tf_agents import SlateEnvironment
 from recsim_tf.core.random import seeds
 from recsim_tf.environments.interest_exploration import interest_exploration
 from recsim_tf.experiment import config
-from recsim_tf.experiment.training import loop
-from recsim_tf.experiment.training.loop import Iteration, LearningLoop
-from recsim_tf.experiment.training.parts import experiment
+from recsim_tf.training import Training, loop
+from recsim_tf.training.loop import Iteration, LearningLoop
 from tests.experiment.tiny_runs import TINY
-from tests.experiment.training.test_driver_learning import REPLAY_LENGTH, SESSION_STEPS, loop_of
-from tests.experiment.training.test_loop import Recorder
+from tests.training.test_driver_learning import REPLAY_LENGTH, SESSION_STEPS, loop_of
+from tests.training.test_loop import Recorder
 
 
 def _bits(shape, seed):
@@ -121,7 +120,7 @@ def test_the_configuration_chooses_xla(monkeypatch):
 
     monkeypatch.setattr(loop, "compiled", compiled)
     config.load([TINY], ["Iteration.jit_compile = True"])
-    experiment()
+    Training()
     assert chosen == [True, True]
 
 
@@ -129,7 +128,7 @@ def test_the_configuration_chooses_xla(monkeypatch):
 def test_with_mixed_precision_hidden_layers_compute_in_bfloat16_and_weights_are_float32():
     bindings = ["experiment.mixed_precision = 'mixed_bfloat16'", "Iteration.jit_compile = True"]
     config.load([TINY], bindings)
-    parts = experiment()
+    parts = Training()
     parts.loop.collect(5)
     loss_info = parts.loop.run(2)
     assert loss_info.loss.dtype == tf.float32

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from recsim_tf.experiment import config
-from recsim_tf.experiment.training.parts import experiment
+from recsim_tf.training import Training
 
 # Dtypes of variables that TensorFlow 2.21 can place on a GPU, of its kernels of VarHandleOp.
 _ON_GPU = {
@@ -28,7 +28,7 @@ _SMALL = (
 _TWO_DEVICES = f"""
 import tensorflow as tf
 from recsim_tf.experiment import config
-from recsim_tf.experiment.training.parts import experiment
+from recsim_tf.training import Training
 
 (cpu,) = tf.config.list_physical_devices("CPU")
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
@@ -41,7 +41,7 @@ def placed(next_creator, **arguments):
 
 config.load([{_CONFIG!r}], {_SMALL!r})
 with tf.device("CPU:1"), tf.variable_creator_scope(placed):
-    loop = experiment().loop
+    loop = Training().loop
     loop.collect(3)
     print("loss", float(loop.run(1).loss))
 """
@@ -56,7 +56,7 @@ def test_what_xla_compiles_reads_no_variable_that_a_gpu_cannot_hold(config_file)
     with gin.unlock_config():
         gin.clear_config()
         config.load([config_file], tuple(bindings[:2]))
-        loop = experiment().loop
+        loop = Training().loop
     for function in (loop.collect_function, loop.run_function):
         graph = function.get_concrete_function(tf.constant(1))
         variables = [*graph.variables, *loop.variables]

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from recsim_tf.core.runs.execution import compiled
 from recsim_tf.core.targets import for_accelerators
-from recsim_tf.experiment.training.frame_rows import FrameRows
+from recsim_tf.training.frame_rows import FrameRows
 
 EXTREMES = {
     tf.float32: [np.nan, -np.inf, 1e-45, 3.4e38],

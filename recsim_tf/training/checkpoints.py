@@ -1,4 +1,4 @@
-"""Checkpoints of a run: the variables that its replicas share, and the own ones of each."""
+"""Checkpoints of a training: the variables that its replicas share, and the own ones of each."""
 
 import sys
 from pathlib import Path
@@ -6,21 +6,21 @@ from pathlib import Path
 import tensorflow as tf
 
 from recsim_tf.core.runs import replicas
-from recsim_tf.experiment.runs.folder import RUN
-from recsim_tf.experiment.training.devices import Devices
-from recsim_tf.experiment.training.parts import Experiment
 from recsim_tf.support import checkpoints
+from recsim_tf.support.checkpoints import RUN
 from recsim_tf.support.errors import UsageError
+from recsim_tf.training.devices import Devices
+from recsim_tf.training.loop import LearningLoop
 
 _REPLAY = "replay"
 _REPLICAS = "replicas"
 
 
-class RunCheckpoints:
-    """Saves and restores a run on its devices.
+class TrainingCheckpoints:
+    """Saves and restores a training on its devices.
 
-    The chief saves the run as one device would, which is all that evaluations need. The frames of
-    the replay, which are nearly all of its size, are in the newest checkpoint only.
+    The chief saves the training as one device would, which is all that evaluations need. The frames
+    of the replay, which are nearly all of its size, are in the newest checkpoint only.
 
     Several replicas each have a replay, users and metrics of their own. So every worker saves those
     of its replicas, in a folder worker-<index>-of-<workers> beside the run's checkpoints. A run
@@ -28,22 +28,29 @@ class RunCheckpoints:
     share.
 
     Args:
-      folder, parts, devices: the folder, the parts and the devices of the run.
+      folder: the folder of the checkpoints.
+      loop, checkpoint: the loop of the training, and the checkpoint of all but its replay.
+      devices: the devices of the training.
       max_to_keep: checkpoints that are kept, at least two with several workers, of which one may be
         lost before it has saved.
     """
 
-    def __init__(self, folder: Path, parts: Experiment, devices: Devices, max_to_keep: int):
+    def __init__(
+        self,
+        folder: Path,
+        loop: LearningLoop,
+        checkpoint: tf.train.Checkpoint,
+        devices: Devices,
+        max_to_keep: int,
+    ):
         self._folder = folder
-        self._parts = parts
+        self._loop, self._checkpoint = loop, checkpoint
         self._devices = devices
         self._max_to_keep = max(max_to_keep, min(devices.num_workers, 2))
         self._own = None
         if devices.strategy.num_replicas_in_sync > 1:
             with devices.strategy.scope():
-                self._own = tf.train.Checkpoint(
-                    variables=replicas.of_this_process(parts.loop.variables)
-                )
+                self._own = tf.train.Checkpoint(variables=replicas.of_this_process(loop.variables))
 
     @property
     def newest(self) -> int:
@@ -74,13 +81,11 @@ class RunCheckpoints:
         return iteration
 
     def _restore_one(self) -> int | None:
-        iteration = checkpoints.restore_newest(self._folder, RUN, self._parts.checkpoint)
+        iteration = checkpoints.restore_newest(self._folder, RUN, self._checkpoint)
         if iteration is None:
             return None
         try:
-            checkpoints.restore(
-                self._folder, iteration, _REPLAY, self._parts.loop.replay.checkpoint()
-            )
+            checkpoints.restore(self._folder, iteration, _REPLAY, self._loop.replay.checkpoint())
         except checkpoints.CorruptError:
             print(
                 f"recsim-tf: checkpoint {self._folder / str(iteration)} has no replay that can be"
@@ -89,7 +94,7 @@ class RunCheckpoints:
                 file=sys.stderr,
                 flush=True,
             )
-            self._parts.loop.replay.clear()
+            self._loop.replay.clear()
         checkpoints.keep_newest(self._folder, _REPLAY)
         return iteration
 
@@ -114,7 +119,7 @@ class RunCheckpoints:
                 )
             return None
         iteration = max(common)
-        checkpoints.restore(self._folder, iteration, RUN, self._parts.checkpoint)
+        checkpoints.restore(self._folder, iteration, RUN, self._checkpoint)
         checkpoints.restore(
             self._own_folder(self._devices.index), iteration, _REPLICAS, of_replicas
         )
@@ -122,9 +127,9 @@ class RunCheckpoints:
 
     def save(self, iteration: int) -> None:
         """Writes the checkpoints of an iteration that are this worker's to write."""
-        parts = {RUN: self._parts.checkpoint}
+        parts = {RUN: self._checkpoint}
         if self._own is None:
-            parts[_REPLAY] = self._parts.loop.replay.checkpoint()
+            parts[_REPLAY] = self._loop.replay.checkpoint()
         else:
             folder = self._own_folder(self._devices.index)
             checkpoints.save(folder, iteration, {_REPLICAS: self._own}, self._max_to_keep)

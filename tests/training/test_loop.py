@@ -8,8 +8,8 @@ from tf_agents.trajectories import StepType
 
 from recsim_tf.adapters.tf_agents import SlateEnvironment, TFSlatePolicy
 from recsim_tf.environments.interest_exploration import interest_exploration
-from recsim_tf.experiment.training.loop import Iteration, LearningLoop
 from recsim_tf.policies import ClusterBandit, random_policy
+from recsim_tf.training.loop import Iteration, LearningLoop
 from tests.refusals import assert_refused
 
 NUM_USERS, SESSION_STEPS = 3, 4
