@@ -23,12 +23,13 @@ HEAVY := tests/fitting tests/ope
 # Two processes, since the tests of one module share what they train.
 PYTEST := $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
-.PHONY: help train test smoke accelerators judges lint site notebooks wheel release data lock bounds clean
+.PHONY: help train test smoke long accelerators judges lint site notebooks wheel release data lock bounds clean
 
 help:
 	@echo "make train   create $(VENV), install, train the quickstart config into $(RUN_DIR)"
 	@echo "make test    create $(VENV), install, lint and run all tests but those of smoke"
-	@echo "make smoke   the benchmarks' tests, and those that take more than two seconds"
+	@echo "make smoke   the benchmarks' tests, and those that take two to twenty seconds"
+	@echo "make long    tests that take longer, before a release"
 	@echo "make accelerators   create $(ACCELERATORS), with which make smoke compiles for TPU and GPU"
 	@echo "make judges  create $(JUDGES), ask the checkers, learners and tests of other projects"
 	@echo "make lint    formatter, linter and type checker only"
@@ -72,11 +73,15 @@ test: lint
 	$(PYTEST) --ignore=tests/benchmarks -m "not slow"
 
 smoke: $(VENV)/.test
-	$(PYTEST) tests/benchmarks
+	$(PYTEST) --dist=load tests/benchmarks -m "not long"
 	$(PYTEST) tests/properties --hypothesis-profile=smoke
-	$(PYTEST) $(HEAVY) -m slow
-	$(PYTEST) $(addprefix --ignore=,tests/benchmarks tests/properties tests/test_docs.py $(HEAVY)) -m slow
+	$(PYTEST) $(HEAVY) -m "slow and not long"
+	$(PYTEST) $(addprefix --ignore=,tests/benchmarks tests/properties tests/test_docs.py $(HEAVY)) \
+		-m "slow and not long"
 	$(PYTEST) --dist=load tests/test_docs.py -m slow
+
+long: $(VENV)/.test
+	$(PYTEST) -m long
 
 accelerators: $(ACCELERATORS)/.installed
 

@@ -39,10 +39,13 @@ gc.set_threshold(200_000, 50, 1000)
 
 
 def pytest_collection_modifyitems(items):
-    """Files whose tests start processes come first: the last to end are then short ones, and no
-    core is idle for long.
+    """Marks long tests as slow. Files whose tests start processes come first: the last to end are
+    then short ones, and no core is idle for long.
     """
-    slow = ("tests/experiment/", "tests/evaluation/", "tests/test_cli.py")
+    for item in items:
+        if item.get_closest_marker("long"):
+            item.add_marker("slow")
+    slow = ("tests/experiment/", "tests/training/", "tests/evaluation/", "tests/test_cli.py")
     items.sort(key=lambda item: not item.nodeid.startswith(slow))
 
 

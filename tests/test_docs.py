@@ -35,7 +35,8 @@ PAGES = (
 )
 # The pages in the order in which README lists them.
 ORDER = (
-    *("start", "environments", "own_environment", "policies", "agents", "runs", "fitting"),
+    *("start", "environments", "own_environment", "policies", "training", "agents"),
+    *("runs", "fitting"),
     *("own_log", "log_to_value", "validation", "ope", "conversations", "worlds", "gymnasium"),
     *("coming_from_recsim", "faults", "glossary", "architecture", "releasing"),
 )

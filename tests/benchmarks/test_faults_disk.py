@@ -4,6 +4,7 @@ from campaign.runner import unavailable
 from tests.benchmarks.runs import quick_run
 
 
+@pytest.mark.long
 @pytest.mark.skipif(unavailable() is not None, reason="faults need Linux and a C compiler")
 def test_a_full_disk_is_a_line_and_loses_nothing(tmp_path):
     content, printed = quick_run(tmp_path, "faults.py", "disk")

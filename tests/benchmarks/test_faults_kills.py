@@ -4,6 +4,7 @@ from campaign.runner import unavailable
 from tests.benchmarks.runs import quick_run
 
 
+@pytest.mark.long
 @pytest.mark.skipif(unavailable() is not None, reason="faults need Linux and a C compiler")
 def test_runs_that_are_killed_go_on_to_the_same_results_and_leave_nothing(tmp_path):
     content, printed = quick_run(tmp_path, "faults.py", "kills")

@@ -74,6 +74,7 @@ def test_a_default_fit_is_scored_by_its_distance_from_the_truth_in_its_own_error
     assert rows[1]["covered"] == {}
 
 
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore:.*effective draws")
 def test_a_quick_study_of_a_log_fits_right_and_wrong_models_to_it():
     result = log.log(QUICK)
@@ -99,6 +100,7 @@ def test_popularity_is_known_by_document_position_and_device():
     assert found > constant + 0.1
 
 
+@pytest.mark.long
 def test_a_quick_run_times_the_likelihood():
     figures, _ = quick_section("fits.likelihood_speed.speed")
     assert figures["fitting_speed.sessions_per_second"] > 0

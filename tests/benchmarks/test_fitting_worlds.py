@@ -14,6 +14,7 @@ def folder(tmp_path):
     return tmp_path
 
 
+@pytest.mark.long
 def test_a_quick_run_scores_the_feed_and_saves_its_scalars(tmp_path, folder):
     others = tmp_path / "others.parquet"
     tables.impressions(seed=1).to_parquet(others)
@@ -66,6 +67,7 @@ def _tabs(log):
     return np.concatenate([log.initial["tab"][:, np.newaxis], log.innovation["tab"][:, :-1]], 1)
 
 
+@pytest.mark.long
 def test_a_quick_run_fits_all_shelves(folder):
     figures, _ = quick_section("fits.shelf.shelf", QUICK._replace(path=str(folder)))
     names = ("yogurt", "yogurt_gain", "train_gain", "train_gain_shuffled")
@@ -73,6 +75,7 @@ def test_a_quick_run_fits_all_shelves(folder):
     assert {"electricity.halton_600", "electricity.max_z"} < set(figures)
 
 
+@pytest.mark.long
 def test_other_households_are_those_of_the_file(folder):
     settings = QUICK._replace(path=str(folder), test=(str(folder / "yogurt.csv"),))
     figures, _ = quick_section("fits.shelf.shelf", settings)

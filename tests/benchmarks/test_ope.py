@@ -57,7 +57,13 @@ def of_one_step(figures, details):
 CHECKS = {"clicks": of_clicks, "one_step": of_one_step}
 
 
-@pytest.mark.parametrize("section", SECTIONS)
+@pytest.mark.parametrize(
+    "section",
+    [
+        *(pytest.param(section, marks=pytest.mark.long) for section in ("cut", "one_step")),
+        *("clicks", "speed"),
+    ],
+)
 def test_a_quick_section_gives_its_figures(section):
     figures, details = quick_section(f"off_policy.{section}.measure")
     assert np.isfinite([figures[name] for name in SECTIONS[section]]).all()

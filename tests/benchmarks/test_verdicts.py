@@ -1,8 +1,10 @@
 import numpy as np
+import pytest
 
 from tests.benchmarks.runs import quick_section
 
 
+@pytest.mark.long
 def test_a_quick_section_of_estimates_tells_what_is_believed():
     figures, _ = quick_section("off_policy.believed.measure")
     for name in ("near", "right model", "half, sharp policy", "fitted to the log"):
@@ -10,6 +12,7 @@ def test_a_quick_section_of_estimates_tells_what_is_believed():
     assert figures["ope.found_propensities"] >= 0
 
 
+@pytest.mark.long
 def test_a_quick_section_of_validations_tells_alarms_and_faults():
     figures, details = quick_section("fits.verdicts_of_validation.validate")
     assert 0 <= figures["validate.false_alarms"] <= 1
@@ -18,6 +21,7 @@ def test_a_quick_section_of_validations_tells_alarms_and_faults():
     assert len(details["missed"]) <= 2
 
 
+@pytest.mark.long
 def test_a_quick_section_of_rankings_tells_a_turned_sign():
     figures, _ = quick_section("fits.verdicts_of_rankings.chosen")
     assert figures["chosen.believed_wrongly"] == 0

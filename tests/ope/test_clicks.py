@@ -291,7 +291,7 @@ def test_a_log_in_pieces_has_the_same_estimates():
         assert result[name].verdict == expected[name].verdict
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_memory_does_not_grow_with_the_pieces_of_a_log():
     """Each piece has a ballast of twelve megabytes that nothing reads."""
     ballast = (3, 1, 500_000)

@@ -22,7 +22,7 @@ def cut_log(num_sessions: int, seed: int = 0) -> logs.Log:
     return log.cut(np.random.default_rng(seed).integers(1, 6, num_sessions))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_model_is_compared_with_sessions_of_the_logs_lengths():
     log, policy = cut_log(2000), near(3.0)
     result = ope.evaluate(policy, log, SIMULATED, model=CLICKS, logging=near(1.0))

@@ -144,7 +144,7 @@ def test_simulated_values_serve_sessions_of_several_steps():
     assert abs(result["dr"].value - expected.value) <= 4 * result["dr"].standard_error
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_calibration_takes_out_what_a_wrong_model_gets_wrong():
     log = log_of_clicks(num_sessions=4000)
     result = ope.evaluate(TARGET, log, ["simulated", "calibrated"], model=WRONG, logging=near(1.0))

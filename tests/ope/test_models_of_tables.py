@@ -57,7 +57,7 @@ def test_a_policy_of_the_simulator_is_asked_about_a_table_of_a_catalogue():
     assert result["snips"].value != pytest.approx(result.logged.value, rel=1e-3)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_pieces_of_a_table_are_asked_about_as_the_whole_is():
     log = read(propensity=probabilities(CATALOGUE, OLD))
     stream = logs.LogStream(lambda: (log.take(slice(0, 200)), log.take(slice(200, None))))
@@ -66,7 +66,7 @@ def test_pieces_of_a_table_are_asked_about_as_the_whole_is():
         assert result[name].value == pytest.approx(whole[name].value, rel=1e-6)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_table_with_the_probabilities_of_both_policies_is_judged_with_a_model():
     """The log's probabilities are the weights, and the policy acts in the simulation."""
     columns = {

@@ -32,7 +32,7 @@ def test_a_study_gives_bias_error_and_coverage_by_rollouts():
     assert str(found).splitlines()[0].split()[:2] == ["estimator", "sessions"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_study_simulates_a_model_beside_each_log():
     found = ope.study(
         CLICKS, near(1.0), near(4.0), (500,), ["simulated", "calibrated"], num_logs=4, model=CLICKS

@@ -41,7 +41,7 @@ def test_sums_do_not_depend_on_the_number_of_cores(monkeypatch, log, jit_compile
     assert likelihood.total()[0] != expected[0]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_batches_side_by_side_keep_their_temporaries_apart():
     """TensorFlow names temporaries of sums by their place in the graph. Two calls at a time would
     take each other's.

@@ -41,7 +41,7 @@ def on_cores(patched, number):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("num_cores", [1, 2])
-@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize("jit_compile", [False, pytest.param(True, marks=pytest.mark.long)])
 def test_sums_and_sessions_are_those_of_all_lengths_together(
     monkeypatch, log, jit_compile, num_cores
 ):

@@ -61,7 +61,7 @@ def test_batches_have_draws_of_their_own(simulator, log):
     np.testing.assert_array_equal(objective.by_session().reshape(2, 5), by_session)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_likelihood_is_not_that_of_the_draws_that_the_search_climbed(simulator, log, few):
     likelihood = Draws(4, search=LBFGS(batch_size=1000)).objective(
         FittedSimulator(few.simulator, {NAME: Parameter()}), log

@@ -30,7 +30,7 @@ def bounded():
     return simulator, log, likelihood.value()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_importance_sampling_and_annealed_chains_agree(bounded):
     simulator, log, expected = bounded
     fitted = FittedSimulator(simulator, {"users.sensitivity": Parameter(0.8)})

@@ -85,7 +85,7 @@ def test_models_that_read_a_parameter_as_one_number_are_told_before_the_search(l
         fit(world, {"users.noise": Parameter(0.5, "positive")}, log, method=method)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("seed", [2])
 def test_a_search_by_default_ends_at_the_maximum_or_does_not_converge(seed):
     log = simulated_log(two_classes(), 150, 6, 0, latent=("initial",))
@@ -166,7 +166,7 @@ def test_what_does_not_go_with_chains_is_refused(log, arguments, message):
     assert_refused(lambda: fit(simulator(), **arguments), message)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_sensitivity_of_hidden_intents_is_found():
     """RecSim NG's demonstration: five users with a sensitivity each, from five steps."""
     simulator = intents()

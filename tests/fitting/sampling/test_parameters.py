@@ -139,7 +139,7 @@ def test_no_draw_is_impossible(coin_log):
     assert (samples.std(axis=1) > 0.05).all()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_over_many_sessions_the_posterior_is_that_of_maximum_likelihood_and_its_standard_errors():
     simulator = evolution(**HAZARD)
     log = from_trajectory(rollout(simulator, num_users=100, num_steps=6))

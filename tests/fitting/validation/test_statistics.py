@@ -141,7 +141,7 @@ def test_engagement_is_left_out_where_it_hangs_on_innovations_that_were_not_logg
     assert any("draws that were not logged" in note for note in check.notes)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_p_values_are_those_of_one_more_normal_draw():
     """With 20 simulations 5 % lie beyond 2.09 standard errors of prediction."""
     replicated = np.random.default_rng(0).standard_normal([2000, 21])
@@ -173,7 +173,7 @@ def test_cuts_are_drawn_from_those_that_came_later():
     assert drawn[:, log.departed].mean() == pytest.approx(expected, abs=0.5)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_models_that_made_a_log_that_is_cut_pass():
     scores = []
     for seed in range(100, 120):
@@ -208,7 +208,7 @@ def test_the_days_on_which_lifetimes_are_cut_are_found():
     assert windows(cut_log(0)) is None
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_models_that_made_a_log_of_visits_pass():
     scores = []
     for seed in range(100, 120):

@@ -154,7 +154,7 @@ def test_a_log_of_one_user_tells_little(logs):
     assert fewest(evolution(), log._replace(labels=users)).word == CANNOT_TELL
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_what_was_known_before_is_not_predicted(logs):
     train, whole = logs
     long = whole.take(np.flatnonzero(whole.length > 6))
@@ -175,7 +175,7 @@ def test_what_was_known_before_is_not_predicted(logs):
         assert last["reproduces"].figures[name]["observed"] == each["observed"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_segment_is_foretold_by_models_that_have_not_seen_it():
     simulator = recsim_tf.Simulator(Shoppers(), Numbers(), 3, 3)
     train, held_out = simulated_log(simulator, 600, 6).split(0.5)
