@@ -21,7 +21,8 @@ RUN_DIR ?= runs/quickstart
 # Tests that trace much, which processes keep: they are a run of their own, for memory.
 HEAVY := tests/fitting tests/ope
 # Two processes, since the tests of one module share what they train.
-PYTEST := $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
+PYTEST := $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder \
+	--durations=15
 
 .PHONY: help train test smoke long accelerators judges lint site notebooks wheel release data lock bounds clean
 

@@ -13,6 +13,8 @@ _MODULES = {"newspaper_readers.py", "readers.py"}  # that a script imports
 SCRIPTS = sorted({path.name for path in _EXAMPLES.glob("*.py")} - _MODULES)
 NOTEBOOKS = sorted(path.name for path in _EXAMPLES.glob("*.ipynb"))
 
+_LONG = ("spoken_replies.py", "sweep.py")
+
 
 def test_the_twelve_examples_are_there():
     assert SCRIPTS == [
@@ -38,7 +40,13 @@ def test_an_example_has_at_most_eighty_lines(script):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("script", SCRIPTS)
+@pytest.mark.parametrize(
+    "script",
+    [
+        pytest.param(script, marks=pytest.mark.long) if script in _LONG else script
+        for script in SCRIPTS
+    ],
+)
 def test_an_example_runs_and_draws_a_plot(script, tmp_path):
     if script == "stable_baselines3.py":
         pytest.importorskip("stable_baselines3", reason="it is no requirement of the tests")

@@ -117,6 +117,7 @@ def test_nothing_is_loaded_from_elsewhere(site):
     assert not [each for each in loaded if "//" in each.partition("data:")[0]]
 
 
+@pytest.mark.long
 def test_a_browser_shows_all_of_every_page(browser, whole_site):
     assert _broken(whole_site) == set()
     problems = {}

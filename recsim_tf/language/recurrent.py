@@ -147,18 +147,22 @@ class Recurrent(VocabularyChannel):
     def speak(self, symbol: tf.Tensor, seed: random.Seed):
         different, row_of_symbol = self._rows
         features = tf.gather(different, tf.gather(row_of_symbol, symbol))
-        state = self._network.begin(features)
-        word = tf.zeros_like(symbol)
-        ended = tf.zeros_like(symbol, tf.bool)
+        begin = (
+            tf.zeros_like(symbol),
+            tf.zeros_like(symbol, tf.bool),
+            self._network.begin(features),
+        )
         u = random.uniform([*symbol.shape, self.max_length], seed, self.dtype)
-        words = []
-        for position in range(self.max_length):
+
+        def next_word(carried, u):
+            word, ended, state = carried
             logits, state = self._network.step(word, features, state)
-            word = random.categorical_from_uniform(u[..., position], tf.nn.softmax(logits))
-            word = tf.where(ended, 0, word)
-            ended |= word == 0
-            words.append(word)
-        return tf.stack(words, axis=-1)
+            drawn = random.categorical_from_uniform(u, tf.nn.softmax(logits))
+            word = tf.where(ended, 0, drawn)
+            return word, ended | (word == 0), state
+
+        words, _, _ = tf.scan(next_word, tf.stack(tf.unstack(u, axis=-1)), begin)
+        return tf.stack(tf.unstack(words), axis=-1)
 
     def evidence(self, words: tf.Tensor):
         flat = tf.reshape(words, [-1, self.max_length])
@@ -208,18 +212,19 @@ class _Network:
 
     def log_probs(self, features: tf.Tensor, words: tf.Tensor) -> tf.Tensor:
         """The log-probabilities of texts int32 [N, L], given features [N, F], [N]."""
-        state = self.begin(features)
         before = tf.zeros_like(words[:, 0])
-        ended = tf.zeros_like(before, tf.bool)
-        total = tf.zeros_like(features[:, 0])
-        for word in tf.unstack(words, axis=1):
+        begin = (before, tf.zeros_like(before, tf.bool), tf.zeros_like(features[:, 0]))
+
+        def add_word(carried, word):
+            before, ended, total, state = carried
             logits, state = self.step(before, features, state)
             log_prob = -tf.nn.sparse_softmax_cross_entropy_with_logits(word, logits)
             # Only padding follows the end of a text.
             after = tf.where(word == 0, tf.zeros([], total.dtype), -float("inf"))
             total += tf.where(ended, after, log_prob)
-            ended |= word == 0
-            before = word
+            return word, ended | (word == 0), total, state
+
+        _, _, total, _ = tf.foldl(add_word, tf.transpose(words), (*begin, self.begin(features)))
         return total
 
     def trainable(self, max_length: int, dropout: float) -> tf.keras.Model:

@@ -163,7 +163,7 @@ def test_a_belief_learns_from_words_almost_what_it_learns_from_clear_replies():
     assert gains[False] > 0.3 * gains[True] > 0
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_parameters_are_found_from_words_alone():
     simulator = speakers(patience=1e3, leaves_satisfied=False)
     log = logs.simulated_log(simulator, num_sessions=600, num_steps=4, seed=3)

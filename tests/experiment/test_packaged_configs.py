@@ -117,7 +117,14 @@ def test_the_simulation_runs(tmp_path, name):
         assert policy["episodes"] == 4
 
 
-@pytest.mark.parametrize("name", FITS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        # Conversations in words take longest to trace.
+        pytest.param(name, marks=pytest.mark.long) if name == "conversation/iard.gin" else name
+        for name in FITS
+    ],
+)
 @pytest.mark.filterwarnings("ignore")  # Matplotlib warns of its own dependencies.
 @pytest.mark.slow
 def test_the_fit_runs(tmp_path, name):

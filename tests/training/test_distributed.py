@@ -21,7 +21,7 @@ from tests.experiment.tiny_runs import TINY, open_run, start_command, without_ti
 from tests.processes import free_addresses, run_python, tf_config
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_two_devices_take_the_gradient_step_of_one_and_refuse_what_they_cannot_have():
     agents = ("slate_q", "reinforce", "full_slate_q")
     module = "tests.training.replica_gradients"
@@ -50,7 +50,7 @@ def _iteration(run) -> int:
     return 0
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_lost_worker_is_named_and_all_go_on_as_if_nothing_had_been(tmp_path):
     several, mirrored = tmp_path / "workers", tmp_path / "mirrored"
     addresses, strategy = free_addresses(2), "devices.strategy='multi_worker'"

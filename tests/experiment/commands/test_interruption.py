@@ -24,7 +24,7 @@ def _cpu_seconds(process):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform != "linux", reason="reads in /proc how far a process is")
 @pytest.mark.parametrize("command", ["evaluate"])
 def test_ctrl_c_at_ten_moments_ends_a_command_with_a_line(finished, tmp_path, command):

@@ -50,7 +50,7 @@ def test_a_fit_is_validated_on_what_it_did_not_see(tmp_path, config, capfd):
     assert load_model(run / "model").estimates
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore")
 def test_what_cannot_be_validated_is_told_in_a_line(tmp_path, config, capfd):
     run = tmp_path / "run"
