@@ -4,21 +4,20 @@
 # It learns by logistic regression how likely a document is clicked, and shows the likeliest.
 
 # %%
+import pathlib
 import sys
 
-import gin
-import matplotlib.pyplot as plt
-import pandas
+import recsim_tf
 import tensorflow as tf
 from recsim_tf.agents.shared.exploration import Exploration
-from recsim_tf.command_line import cli
+from recsim_tf.evaluation import Evaluation
+from recsim_tf.training import Training
 from tf_agents.agents import tf_agent
 
-QUICK, FOLDER = "--quick" in sys.argv, "runs/examples/own_agent"
+QUICK, FOLDER = "--quick" in sys.argv, pathlib.Path("runs/examples/own_agent")
 
 
 # %%
-@gin.configurable
 class LearnedClicks(tf_agent.TFAgent):
     def __init__(self, environment, train_step_counter):
         tf.Module.__init__(self, name="LearnedClicks")
@@ -62,18 +61,15 @@ class LearnedClicks(tf_agent.TFAgent):
 
 
 # %%
-bindings = [
-    "experiment.simulator = @interest_evolution()",
-    "experiment.create_agent = @LearnedClicks",
-    "experiment.baselines = ('random', 'myopic')",
-    "train.eval_interval = 25",
-    f"train.num_iterations = {10 if QUICK else 500}",
-]
-options = [f"--root_dir={FOLDER}", *(f"--gin_bindings={line}" for line in bindings)]
-assert cli.run(["train", *options]) == 0
+simulator = recsim_tf.make("InterestEvolution-v1")
+training = Training(simulator, LearnedClicks, baselines=("random", "myopic"))
+evaluation = Evaluation(num_users=100 if QUICK else 1000)
+training.run(10 if QUICK else 500, log_interval=5 if QUICK else 25, evaluation=evaluation)
+print(training.evaluate(evaluation))
 
 # %%
 tags = {"AverageEpisodeRewards/eval": "return", "CTR/eval": "clicks a step"}
-curve = pandas.read_json(f"{FOLDER}/metrics.jsonl", lines=True).dropna(subset=list(tags))
-curve.rename(columns=tags).plot("iteration", list(tags.values()), subplots=True, grid=True)
-plt.savefig(f"{FOLDER}/own_agent.png", dpi=120)
+curve = training.metrics.rename(columns=tags)
+axes, _ = curve.plot("iteration", list(tags.values()), subplots=True, grid=True)
+FOLDER.mkdir(parents=True, exist_ok=True)
+axes.figure.savefig(FOLDER / "own_agent.png", dpi=120)
