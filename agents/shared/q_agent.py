@@ -3,7 +3,7 @@
 import abc
 import dataclasses
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 from tf_agents.agents import data_converter, tf_agent
@@ -65,6 +65,8 @@ class QAgent(tf_agent.TFAgent, abc.ABC):
       targets: the targets of the values.
       exploration: the frequency of random slates.
       others: networks that learn beside it, or None.
+      values_next: whether the targets read the values of next states, for which a target network
+        is kept.
 
     Attributes:
       network: the network that learns.
@@ -83,6 +85,7 @@ class QAgent(tf_agent.TFAgent, abc.ABC):
         targets: QTargets,
         exploration: Exploration,
         others: Sequence[Network | None] = (),
+        values_next: bool = True,
         name: str = "QAgent",
     ):
         tf.Module.__init__(self, name=name)
@@ -92,15 +95,16 @@ class QAgent(tf_agent.TFAgent, abc.ABC):
         self.learning = learning
         self.exploration = exploration
         self._optimizer = learning.optimizer  # Checkpoints find it as an attribute.
-        copies = [
-            FollowingNetwork(network, targets.update_tau, targets.update_period, "TargetNetwork")
-        ]
-        served = network
+        copies, served = list[FollowingNetwork](), network
+        self._target_network: Any = None
+        if values_next:
+            tau, period = targets.update_tau, targets.update_period
+            copies.append(FollowingNetwork(network, tau, period, "TargetNetwork"))
+            self._target_network = copies[-1].network
         if learning.average_tau is not None:
             copies.append(FollowingNetwork(network, learning.average_tau, 1, "AverageNetwork"))
-            served = copies[1].network
-        self._copies = copies
-        self._target_network, self._served_network = copies[0].network, served
+            served = copies[-1].network
+        self._copies, self._served_network = copies, served
         self._networks = NetworkGroup(network, *others)
         present = NetworkGroup(network, *(copy.network for copy in copies), *others).present
         for each in present:
@@ -125,16 +129,6 @@ class QAgent(tf_agent.TFAgent, abc.ABC):
         self._as_trajectory = data_converter.AsTrajectory(
             self.data_context, sequence_length=self.train_sequence_length
         )
-
-    @property
-    def learners(self) -> list[Network]:
-        """The networks that learn."""
-        return self._networks.present
-
-    @property
-    def followers(self) -> list[FollowingNetwork]:
-        """The copies of the network that learns."""
-        return self._copies
 
     @abc.abstractmethod
     def _greedy(self, network: Network) -> Explained:

@@ -138,7 +138,8 @@ class SlateQAgent(QAgent):
             targets,
             exploration or Exploration(),
             [self._choice_network],
-            name,
+            values_next=targets.target not in ("differential", "myopic"),
+            name=name,
         )
         self._choice_weights(fields.zeros(spec))
 
