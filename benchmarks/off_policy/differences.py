@@ -74,7 +74,7 @@ def measure(settings: Settings) -> Section:
 
 def _shares(case: Case, settings: Settings) -> tuple[dict[str, float], Mapping[str, int]]:
     """Shares of logs, and in how many each estimator is the surest."""
-    num_logs = 2 if settings.quick else 50
+    num_logs = 2 if settings.quick else 40
     num_truth = 2_000 if settings.quick else 400_000
     world, policies = case.world, {"first": case.first, "second": case.second}
     first, second = (
