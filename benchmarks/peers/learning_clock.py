@@ -2,63 +2,91 @@
 interpreters too.
 """
 
+import argparse
 import resource
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
+
+
+class Plan(NamedTuple):
+    """The length of a training, and when its policy is evaluated."""
+
+    iterations: int
+    chunk: int  # iterations of a call
+    # The policy is evaluated after each call until a session earns so much, and at the end.
+    to_return: float = 270.0
+    curve_sessions: int = 2000  # of each evaluation but the one at the end
+    sessions: int = 5000  # of the evaluation at the end
+    evaluates: bool = True
+
+    @classmethod
+    def of(cls, arguments: argparse.Namespace) -> "Plan":
+        """The plan of the arguments that `add_arguments` defines."""
+        return cls(**{name: getattr(arguments, name) for name in cls._fields})
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the fields of a `Plan` to a command line."""
+    defaults = Plan(iterations=1000, chunk=25)
+    for name, default in defaults._asdict().items():
+        if name != "evaluates":
+            parser.add_argument(f"--{name}", type=type(default), default=default)
+    parser.add_argument("--no-evaluate", dest="evaluates", action="store_false")
 
 
 def measure(
+    plan: Plan,
     advance: Callable[[int], Any],
-    evaluate: Callable[[int], float] | None,
+    evaluate: Callable[[int], float],
     user_steps: int,
-    iterations: int,
-    chunk: int,
-    to_return: float,
-    sessions: tuple[int, int],
 ) -> dict[str, Any]:
     """Trains an agent and tells the seconds of CPU time, over all threads of this process, and what
-    the agent earns.
-
-    The start goes from the start of the process to the end of the first call, which makes what is
-    trained, compiles it and runs one iteration. The training is what comes after that. The seconds
-    of evaluations count nowhere.
+    the agent earns. The seconds of evaluations count nowhere.
 
     Args:
-      advance: runs so many iterations, and returns when they are done.
-      evaluate: the mean return of so many sessions under the policy of this moment, or None for no
-        evaluations.
+      plan: the length of the training.
+      advance: runs so many iterations, and returns when they are done. The first call makes what is
+        trained and compiles it.
+      evaluate: the mean return of so many sessions under the policy of this moment.
       user_steps: user steps of an iteration.
-      iterations: iterations of the whole training.
-      chunk: iterations of a call. The policy is evaluated after each call until it earns
-        `to_return`, and at the end.
-      to_return: the return of a session that is waited for.
-      sessions: sessions of each of these evaluations, and of the one at the end.
+
+    Returns:
+      start_cpu_seconds: from the start of the process to the end of the first call, of one
+        iteration.
+      training_cpu_seconds: of all iterations after it.
+      user_steps_per_cpu_second, user_steps_per_wall_second: in these iterations.
+      curve: the evaluations, each with its iterations, the seconds of the training before it, and
+        the same with the start.
+      reached: the first evaluation that reached `to_return`, or None.
+      return: the mean return at the end, or None without evaluations.
+      peak_mb: the most memory that the process had until the end of the training.
     """
     advance(1)
-    start, training, wall = time.process_time(), 0.0, 0.0
+    start, cpu, wall = time.process_time(), 0.0, 0.0
     done, curve, reached = 1, [], None
-    while done < iterations:
-        number = min(chunk, iterations - done)
+    while done < plan.iterations:
+        number = min(plan.chunk, plan.iterations - done)
         cpu_started, wall_started = time.process_time(), time.perf_counter()
         advance(number)
-        training += time.process_time() - cpu_started
+        cpu += time.process_time() - cpu_started
         wall += time.perf_counter() - wall_started
         done += number
-        if evaluate is not None and reached is None:
-            point = {"iterations": done, "training_cpu_seconds": training}
-            point |= {"return": evaluate(sessions[0]), "cpu_seconds": start + training}
+        if plan.evaluates and reached is None:
+            point = {"iterations": done, "return": evaluate(plan.curve_sessions)}
+            point |= {"training_cpu_seconds": cpu, "cpu_seconds": start + cpu}
             curve.append(point)
-            reached = point if point["return"] >= to_return else None
-    # In kB on Linux.
+            reached = point if point["return"] >= plan.to_return else None
+    # Linux gives kB.
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    steps = (plan.iterations - 1) * user_steps
     return {
         "start_cpu_seconds": start,
-        "training_cpu_seconds": training,
-        "user_steps_per_cpu_second": (iterations - 1) * user_steps / training,
-        "user_steps_per_wall_second": (iterations - 1) * user_steps / wall,
+        "training_cpu_seconds": cpu,
+        "user_steps_per_cpu_second": steps / cpu,
+        "user_steps_per_wall_second": steps / wall,
         "curve": curve,
         "reached": reached,
-        "return": None if evaluate is None else evaluate(sessions[1]),
+        "return": evaluate(plan.sessions) if plan.evaluates else None,
         "peak_mb": peak,
     }
