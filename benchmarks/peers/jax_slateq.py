@@ -95,13 +95,13 @@ def main():
             # An iteration collects at its end, so what the first one would collect is added.
             training = collect(start(key, num_users=arguments.users), slateq_idiomatic.WARM_UP + 1)
         training = jax.block_until_ready(iterate(training, number))
+        return number * arguments.users
 
     def evaluate(num_sessions):
         evaluation_key = jax.random.fold_in(key, 1)
         return float(mean_return(training.average, evaluation_key, num_sessions=num_sessions))
 
-    plan = learning_clock.Plan.of(arguments)
-    result = learning_clock.measure(plan, advance, evaluate, user_steps=arguments.users)
+    result = learning_clock.measure(learning_clock.Plan.of(arguments), advance, evaluate)
     versions = {library.__name__: library.__version__ for library in (jax, flax, optax)}
     versions |= {"python": platform.python_version()}
     print(json.dumps({"style": arguments.style, **result, "versions": versions}))

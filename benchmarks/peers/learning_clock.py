@@ -17,8 +17,7 @@ class Plan(NamedTuple):
     # The policy is evaluated after each call until a session earns so much, and at the end.
     to_return: float = 270.0
     curve_sessions: int = 2000  # of each evaluation but the one at the end
-    sessions: int = 5000  # of the evaluation at the end
-    evaluates: bool = True
+    sessions: int = 5000  # of the evaluation at the end; 0 for no evaluations at all
 
     @classmethod
     def of(cls, arguments: argparse.Namespace) -> "Plan":
@@ -28,28 +27,22 @@ class Plan(NamedTuple):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the fields of a `Plan` to a command line."""
-    defaults = Plan(iterations=1000, chunk=25)
-    for name, default in defaults._asdict().items():
-        if name != "evaluates":
-            parser.add_argument(f"--{name}", type=type(default), default=default)
-    parser.add_argument("--no-evaluate", dest="evaluates", action="store_false")
+    for name, default in Plan(iterations=1000, chunk=25)._asdict().items():
+        parser.add_argument(f"--{name}", type=type(default), default=default)
+    parser.add_argument("--no-evaluate", dest="sessions", action="store_const", const=0)
 
 
 def measure(
-    plan: Plan,
-    advance: Callable[[int], Any],
-    evaluate: Callable[[int], float],
-    user_steps: int,
+    plan: Plan, advance: Callable[[int], int], evaluate: Callable[[int], float]
 ) -> dict[str, Any]:
     """Trains an agent and tells the seconds of CPU time, over all threads of this process, and what
     the agent earns. The seconds of evaluations count nowhere.
 
     Args:
       plan: the length of the training.
-      advance: runs so many iterations, and returns when they are done. The first call makes what is
-        trained and compiles it.
+      advance: runs so many iterations, and returns the number of user steps when they are done. The
+        first call makes what is trained and compiles it.
       evaluate: the mean return of so many sessions under the policy of this moment.
-      user_steps: user steps of an iteration.
 
     Returns:
       start_cpu_seconds: from the start of the process to the end of the first call, of one
@@ -64,29 +57,28 @@ def measure(
     """
     advance(1)
     start, cpu, wall = time.process_time(), 0.0, 0.0
-    done, curve, reached = 1, [], None
+    done, user_steps, curve, reached = 1, 0, [], None
     while done < plan.iterations:
         number = min(plan.chunk, plan.iterations - done)
         cpu_started, wall_started = time.process_time(), time.perf_counter()
-        advance(number)
+        user_steps += advance(number)
         cpu += time.process_time() - cpu_started
         wall += time.perf_counter() - wall_started
         done += number
-        if plan.evaluates and reached is None:
+        if plan.sessions and reached is None:
             point = {"iterations": done, "return": evaluate(plan.curve_sessions)}
             point |= {"training_cpu_seconds": cpu, "cpu_seconds": start + cpu}
             curve.append(point)
             reached = point if point["return"] >= plan.to_return else None
     # Linux gives kB.
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    steps = (plan.iterations - 1) * user_steps
     return {
         "start_cpu_seconds": start,
         "training_cpu_seconds": cpu,
-        "user_steps_per_cpu_second": steps / cpu,
-        "user_steps_per_wall_second": steps / wall,
+        "user_steps_per_cpu_second": user_steps / cpu,
+        "user_steps_per_wall_second": user_steps / wall,
         "curve": curve,
         "reached": reached,
-        "return": evaluate(plan.sessions) if plan.evaluates else None,
+        "return": evaluate(plan.sessions) if plan.sessions else None,
         "peak_mb": peak,
     }

@@ -88,7 +88,7 @@ class TunedSlateQ(SlateQ):
         draws_key, reset_key = jax.random.split(key)
         num_users = sessions.user.budget.shape[0]
         size = [4 + NUM_CANDIDATES + SLATE_SIZE, num_users]
-        # Longer than [B, ...] a flat block takes a part of the time.
+        # A flat block is drawn in less time than one of two axes.
         draws = jax.random.uniform(draws_key, [size[0] * size[1]]).reshape(size)
         explore, quality, choice, direction = draws[:4]
         topics, ranks = jnp.split(draws[4:].T, [NUM_CANDIDATES], axis=1)
