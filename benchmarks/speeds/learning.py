@@ -103,7 +103,9 @@ def _figures(runs: dict[str, list[dict[str, Any]]]) -> dict[str, float]:
         name: medians(of_program, "user_steps_per_cpu_second", "user_steps_per_wall_second")
         for name, of_program in runs.items()
     }
-    figures = {f"{name}/user_steps_per_cpu_second": rate for name, (rate, _) in rates.items()}
+    figures = {
+        f"learning/{name}/user_steps_per_cpu_second": rate for name, (rate, _) in rates.items()
+    }
     for style in _STYLES:
         if f"JAX, {style}" in rates:
             ratio = rates[_ONE_CORE][0] / rates[f"JAX, {style}"][0]

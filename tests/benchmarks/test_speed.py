@@ -36,7 +36,7 @@ def test_a_training_is_measured_without_its_peer_and_has_no_time_if_it_does_not_
     figures, details = quick_section("speeds.learning.measure")
     assert {"learning.return", "learning.two_cores", "learning.peak_mb"} < set(figures)
     assert not any("jax" in name or "270" in name for name in figures)
-    assert figures["recsim_tf/user_steps_per_cpu_second"] > 0
+    assert figures["learning/recsim_tf/user_steps_per_cpu_second"] > 0
     for runs in details.values():
         assert [point["iterations"] for point in runs[0]["curve"]] == [2, 3]
         assert (runs[0]["users"], runs[0]["batch"]) == (8, 2)
