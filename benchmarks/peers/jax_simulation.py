@@ -45,6 +45,15 @@ class State(NamedTuple):
     topics: jax.Array  # int32 [N], of the candidates
 
 
+class Keys(NamedTuple):
+    """A key for each draw of a transition."""
+
+    quality: jax.Array
+    choice: jax.Array
+    direction: jax.Array
+    topics: jax.Array
+
+
 def mean_quality():
     """The mean quality of each topic, [T]."""
     num_negative = int(0.7 * evolution.NUM_TOPICS)
@@ -77,9 +86,21 @@ class InterestEvolution:
             key, self.num_candidates, [self.slate_size], replace=False, p=probabilities
         )
 
+    def draw_quality(self, key):
+        """Standard normals of the documents shown, [K]."""
+        return jax.random.normal(key, [self.slate_size])
+
     def draw_choice(self, key, weights):
         """A position, int32 [], by weights."""
         return jax.random.choice(key, weights.shape[0], p=weights / jnp.sum(weights))
+
+    def draw_direction(self, key, probability):
+        """Whether the interest moves towards the document, bool []."""
+        return jax.random.bernoulli(key, probability)
+
+    def split(self, key):
+        """The keys of a transition."""
+        return Keys(*jax.random.split(key, 4))
 
     def reset(self, key):
         """The state of a new user."""
@@ -91,19 +112,17 @@ class InterestEvolution:
         )
 
     def transition(self, key, state, slate):
-        """Shows a slate, int32 [K], to a user; returns the next state, the reward and whether the
-        user leaves.
+        """Shows a slate, int32 [K], to a user; returns the next state, the reward, whether the user
+        leaves, and the position of the choice, slate_size for none.
         """
-        quality_key, choice_key, direction_key, topics_key = jax.random.split(key, 4)
+        keys = self.split(key)
         interests, topics = state.interests, state.topics[slate]
-        quality = mean_quality()[topics] + evolution.QUALITY_STDDEV * jax.random.normal(
-            quality_key, [self.slate_size]
-        )
+        noise = evolution.QUALITY_STDDEV * self.draw_quality(keys.quality)
+        quality = mean_quality()[topics] + noise
 
-        # The choice: a position of the slate, or slate_size for none.
         scores = interests[topics]
         choice = self.draw_choice(
-            choice_key, jnp.append(scores, evolution.NO_CLICK_MASS) - evolution.MIN_NORMALIZER
+            keys.choice, jnp.append(scores, evolution.NO_CLICK_MASS) - evolution.MIN_NORMALIZER
         )
         clicked, position = choice < self.slate_size, jnp.minimum(choice, self.slate_size - 1)
         watch_time = jnp.where(
@@ -114,7 +133,7 @@ class InterestEvolution:
         document = (clicked & (jnp.arange(evolution.NUM_TOPICS) == topics[position])).astype(
             interests.dtype
         )
-        towards = jax.random.bernoulli(direction_key, (scores[position] + 1) / 2)
+        towards = self.draw_direction(keys.direction, (scores[position] + 1) / 2)
         alpha = (
             evolution.ALPHA_Y_INTERCEPT
             - evolution.ALPHA_Y_INTERCEPT / evolution.ALPHA_X_INTERCEPT * jnp.abs(interests)
@@ -124,15 +143,16 @@ class InterestEvolution:
         gain = evolution.USER_UPDATE_ALPHA * watch_time * quality[position]
         budget = state.budget - jnp.where(clicked, watch_time - gain, evolution.STEP_PENALTY)
         return (
-            State(jnp.clip(interests + shift, -1.0, 1.0), budget, self.draw_topics(topics_key)),
+            State(jnp.clip(interests + shift, -1.0, 1.0), budget, self.draw_topics(keys.topics)),
             watch_time,
             budget <= 0,
+            choice,
         )
 
     def step(self, key, state, slate):
         """A transition, and a new user where the user leaves."""
         step_key, reset_key = jax.random.split(key)
-        state, reward, done = self.transition(step_key, state, slate)
+        state, reward, done, _ = self.transition(step_key, state, slate)
         state = jax.tree.map(
             lambda new, old: jnp.where(done, new, old), self.reset(reset_key), state
         )
@@ -151,15 +171,18 @@ class InterestEvolution:
 class TunedInterestEvolution(InterestEvolution):
     """The environment with the draws of the tuned style."""
 
+    def uniform(self, key, shape=()):
+        """Uniforms in [0, 1), from which topics, slates and choices are made."""
+        return jax.random.uniform(key, shape)
+
     def draw_topics(self, key):
-        return (jax.random.uniform(key, [self.num_candidates]) * evolution.NUM_TOPICS).astype(
-            jnp.int32
-        )
+        uniforms = self.uniform(key, [self.num_candidates])
+        return (uniforms * evolution.NUM_TOPICS).astype(jnp.int32)
 
     def draw_slate(self, key):
         """Each position has a rank among the candidates that are left."""
         num_left = jnp.arange(self.num_candidates, self.num_candidates - self.slate_size, -1)
-        ranks = (jax.random.uniform(key, [self.slate_size]) * num_left).astype(jnp.int32)
+        ranks = (self.uniform(key, [self.slate_size]) * num_left).astype(jnp.int32)
         slate = []
         for k in range(self.slate_size):
             position = ranks[k]
@@ -170,11 +193,11 @@ class TunedInterestEvolution(InterestEvolution):
 
     def draw_choice(self, key, weights):
         cumulative = jnp.cumsum(weights)
-        return jnp.sum(jax.random.uniform(key) * cumulative[-1] >= cumulative[:-1])
+        return jnp.sum(self.uniform(key) * cumulative[-1] >= cumulative[:-1])
 
     def step(self, key, state, slate):
         """A transition alone."""
-        return self.transition(key, state, slate)
+        return self.transition(key, state, slate)[:3]
 
     def step_batch(self, key, state):
         """Steps a batch of users. If anybody leaves, new users are drawn for all, and take the

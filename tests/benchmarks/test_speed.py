@@ -1,8 +1,10 @@
 import sys
+from unittest import mock
 
 import processes
 import pytest
-from speeds import training
+from peers import learning_clock
+from speeds import learning, training
 
 from tests.benchmarks.runs import QUICK, in_this_process, quick_run, quick_section
 
@@ -30,10 +32,65 @@ def test_two_cores_are_compared_with_one():
         assert figures[name] > 0
 
 
-def test_a_training_that_does_not_get_there_has_no_time():
-    figures, _ = quick_section("speeds.learning.measure")
-    assert "seconds_to_270" not in figures
-    assert figures["training/one core/user_steps_per_second"] > 0
+def test_a_training_is_measured_without_its_peer_and_has_no_time_if_it_does_not_get_there():
+    figures, details = quick_section("speeds.learning.measure")
+    assert {"learning.return", "learning.two_cores", "learning.peak_mb"} < set(figures)
+    assert not any("jax" in name or "270" in name for name in figures)
+    assert figures["learning/recsim_tf/user_steps_per_cpu_second"] > 0
+    for runs in details.values():
+        assert [point["iterations"] for point in runs[0]["curve"]] == [2, 3]
+        assert (runs[0]["users"], runs[0]["batch"]) == (8, 2)
+
+
+def test_a_training_is_compared_with_its_peer_by_the_seconds_of_both():
+    def run(rate, seconds):
+        reached = {"iterations": 50, "training_cpu_seconds": seconds, "cpu_seconds": 5 + seconds}
+        rates = {"user_steps_per_cpu_second": rate, "user_steps_per_wall_second": rate}
+        figures = {"start_cpu_seconds": 5.0, "return": 280.0, "peak_mb": 1000.0}
+        return {**rates, **figures, "reached": reached}
+
+    def run_worker(module, task, one_core):
+        rate = 300.0 if one_core else 540.0
+        return {**run(rate, task["seed"] + 1.0), "users": 2048, "batch": 60}
+
+    def run_peer(name, flag, python, script, style, seed, **arguments):
+        assert (arguments["users"], arguments["batch"], arguments["iterations"]) == (2048, 60, 1000)
+        return run({"tuned": 200.0, "idiomatic": 100.0}[style], 9.0), ""
+
+    with (
+        mock.patch.object(processes, "run_worker", run_worker),
+        mock.patch.object(processes, "run_peer", run_peer),
+    ):
+        found = learning.measure(QUICK._replace(quick=False, rounds=3))
+    assert found.figures["learning.vs_jax_tuned"] == 1.5
+    assert found.figures["learning.vs_jax_idiomatic"] == 3
+    assert found.figures["learning.two_cores"] == 1.8
+    assert found.figures["learning.training_seconds_to_270"] == 2
+    assert found.figures["learning.seconds_to_270"] == 7
+    # Both memory and seconds miss their bars.
+    assert sum(line.endswith("  not reached") for line in found.lines) == 3
+
+
+def test_seconds_of_evaluations_do_not_count():
+    seconds = iter(range(100))
+    returns = iter([100.0, 271.0, 279.0])
+    plan = learning_clock.Plan(iterations=10, chunk=4)
+
+    def spend(result):
+        next(seconds)
+        return result
+
+    with mock.patch.object(learning_clock.time, "process_time", side_effect=seconds):
+        found = learning_clock.measure(
+            plan, lambda number: spend(2 * number), lambda sessions: spend(next(returns))
+        )
+    # Each call of the clock, and what is between two calls, is a second.
+    assert found["start_cpu_seconds"] == 1
+    assert found["training_cpu_seconds"] == 3 * 2
+    assert found["user_steps_per_cpu_second"] == 9 * 2 / 6
+    reached = {"iterations": 9, "return": 271.0, "training_cpu_seconds": 4, "cpu_seconds": 5}
+    assert found["reached"] == reached == found["curve"][-1]
+    assert found["return"] == 279
 
 
 def test_a_peer_that_an_interpreter_lacks_is_skipped_with_a_word():
