@@ -14,13 +14,22 @@ from recsim_tf.core.base.types import Nest, Observation
 from recsim_tf.policies import fields
 
 
-def perceptron(hidden_units: Sequence[int], outputs: int, name: str) -> list[tf.keras.layers.Layer]:
-    """The layers of a multilayer perceptron. Its outputs are float32 under every dtype policy."""
+def perceptron(
+    hidden_units: Sequence[int], outputs: int, name: str, starts_at_zero: bool = False
+) -> list[tf.keras.layers.Layer]:
+    """The layers of a multilayer perceptron. Its outputs are float32 under every dtype policy, and
+    begin at 0 if `starts_at_zero`.
+    """
     validation.check_sizes(hidden_units=hidden_units)
     dense = tf.keras.layers.Dense
     return [
         *(dense(units, "relu", name=f"{name}_hidden") for units in hidden_units),
-        dense(outputs, name=f"{name}_value", dtype="float32"),
+        dense(
+            outputs,
+            kernel_initializer="zeros" if starts_at_zero else "glorot_uniform",
+            name=f"{name}_value",
+            dtype="float32",
+        ),
     ]
 
 
@@ -123,6 +132,7 @@ class ItemPerceptron(tf.keras.layers.Layer):
       hidden_units: sizes of the hidden layers, at least one.
       sees_user: whether the user's vector is an input too.
       outputs: number of outputs for each item.
+      starts_at_zero: whether all items begin with the numbers 0.
     """
 
     def __init__(
@@ -131,6 +141,7 @@ class ItemPerceptron(tf.keras.layers.Layer):
         hidden_units: Sequence[int],
         sees_user: bool = True,
         outputs: int = 1,
+        starts_at_zero: bool = False,
     ):
         super().__init__(name="items", autocast=False)
         require_hidden_layer(hidden_units)
@@ -139,7 +150,7 @@ class ItemPerceptron(tf.keras.layers.Layer):
         dense = tf.keras.layers.Dense
         self._user_layer = dense(hidden_units[0], name="user") if sees_user else None
         self._item_layer = dense(hidden_units[0], use_bias=not sees_user, name="item")
-        self._layers_above = perceptron(hidden_units[1:], outputs, "item")
+        self._layers_above = perceptron(hidden_units[1:], outputs, "item", starts_at_zero)
 
     def call(self, users: tf.Tensor, documents: Nest):
         numbers = self._numbers(users, documents)

@@ -148,8 +148,12 @@ class SessionQNetwork(SlateNetwork):
         name: str = "SessionQNetwork",
     ):
         super().__init__(observation_spec, name, memory)
-        # R and C share a network, which halves the time of a choice among many candidates.
-        self._items = ItemPerceptron(observation_spec, hidden_units, items_see_user, outputs=2)
+        # R and C share a network, which halves the time of a choice among many candidates. They
+        # begin at 0, so that the first slates are of all kinds of documents. From slates of the few
+        # that random weights prefer, the network would learn more slowly.
+        self._items = ItemPerceptron(
+            observation_spec, hidden_units, items_see_user, outputs=2, starts_at_zero=True
+        )
         self._user_layers = [
             perceptron(hidden_units, 1, name) for name in ("reward", "cost", "worth")
         ]

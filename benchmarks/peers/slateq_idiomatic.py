@@ -60,13 +60,15 @@ class SessionValues(NamedTuple):
 
 class Perceptron(nn.Module):
     outputs: int
+    starts_at_zero: bool = False
 
     @nn.compact
     def __call__(self, rows):
         initial = nn.initializers.glorot_uniform()
         for units in HIDDEN_UNITS:
             rows = nn.relu(nn.Dense(units, kernel_init=initial)(rows))
-        return nn.Dense(self.outputs, kernel_init=initial)(rows)
+        last = nn.initializers.zeros if self.starts_at_zero else initial
+        return nn.Dense(self.outputs, kernel_init=last)(rows)
 
 
 class SessionQNetwork(nn.Module):
@@ -74,7 +76,7 @@ class SessionQNetwork(nn.Module):
 
     @nn.compact
     def __call__(self, observation, documents):
-        items = Perceptron(2)(documents)
+        items = Perceptron(2, starts_at_zero=True)(documents)
         reward, cost, log_worth = (Perceptron(1)(observation)[..., 0] for _ in range(3))
         return SessionValues(reward, items[..., 0], cost, items[..., 1], log_worth)
 
