@@ -187,11 +187,11 @@ class Training:
           num_iterations: number of iterations; None for ten, or as many more as the agent needs.
 
         Raises:
-          ValueError: for fewer than the agent needs.
+          ValueError: for fewer than the agent still needs.
         """
-        least = self.loop.least_collected
+        least = max(self.loop.least_collected - int(self.loop.replay.num_added()), 1)
         number = max(_WARMUP, least) if num_iterations is None else num_iterations
-        validation.check_at_least(max(least, 1), num_iterations=number)
+        validation.check_at_least(least, num_iterations=number)
         self.loop.collect(number)
         self.loop.metrics.read_and_clear(1.0)
 
