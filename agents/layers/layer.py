@@ -214,7 +214,8 @@ class LayeredPolicy:
     """A rollout policy for the environment below a layer, made from a policy for the environment
     above it.
 
-    Its state is the pair of the layer's memory and the state of the policy above.
+    Its state is the pair of the layer's memory and the state of the policy above; where the layer
+    has no memory, the state of the policy above.
 
     Args:
       simulator: the layer on its simulator.
@@ -224,25 +225,30 @@ class LayeredPolicy:
     def __init__(self, simulator: LayeredSimulator, policy: Policy):
         self._layer = simulator.layer
         self._memory_spec = simulator.memory_spec
+        self._has_memory = bool(tf.nest.flatten(simulator.memory_spec))
         self._policy = policy
 
     def initial_state(self, num_users: int) -> Nest:
-        memory = fields.zeros(self._memory_spec, num_users)
-        return memory, initial_policy_state(self._policy, num_users)
+        above = initial_policy_state(self._policy, num_users)
+        return (fields.zeros(self._memory_spec, num_users), above) if self._has_memory else above
+
+    def _parts(self, policy_state: Nest) -> tuple[Nest, Nest]:
+        """The layer's memory, and the state of the policy above."""
+        return policy_state if self._has_memory else (self._memory_spec, policy_state)
 
     def __call__(
         self, observation: Observation, policy_state: Nest, seed: Seed
     ) -> tuple[Nest, Nest]:
         """The actions in the environment below, and the next policy state."""
-        memory, above = policy_state
+        memory, above = self._parts(policy_state)
         memory = self._layer.update(memory, observation)
         action, above = self._policy(self._layer.augment(memory, observation), above, seed)
         memory, action = self._layer.act(memory, observation, action)
-        return action, (memory, above)
+        return action, (memory, above) if self._has_memory else above
 
     def explain(self, observation: Observation, policy_state: Nest, seed: Seed) -> Explanation:
         """The explanation of the policy above."""
-        memory, above = policy_state
+        memory, above = self._parts(policy_state)
         memory = self._layer.update(memory, observation)
         return explanation_of(self._policy, self._layer.augment(memory, observation), above, seed)
 

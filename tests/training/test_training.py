@@ -69,8 +69,7 @@ def test_the_agent_is_evaluated_beside_the_baselines(trained):
 
 def test_the_policy_takes_the_features_of_the_environment(trained):
     observation = trained.simulator.observe(trained.simulator.reset(3, seed=1))
-    state = trained.policy.get_initial_state(3)
-    slate, _ = trained.policy.policy(observation, state, tf.constant([0, 1]))
+    slate, _ = trained.policy.policy(observation, (), tf.constant([0, 1]))
     assert slate.shape == [3, 2]
 
 

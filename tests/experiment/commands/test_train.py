@@ -67,8 +67,7 @@ def test_the_exported_policy_acts_on_any_number_of_users(finished):
     policy = tf.saved_model.load(str(folder / "policy"))
     observation = parts.simulator.observe(parts.simulator.reset(7, seed=5))
     step = ts.TimeStep(tf.fill([7], ts.StepType.MID), tf.zeros([7]), tf.ones([7]), observation)
-    state = parts.policy.get_initial_state(7)
-    expected, _ = parts.policy.policy(observation, state, tf.constant([0, 1]))
+    expected, _ = parts.policy.policy(observation, (), tf.constant([0, 1]))
     np.testing.assert_array_equal(policy.action(step).action, expected)
 
 
