@@ -74,7 +74,7 @@ test: lint
 	$(PYTEST) --ignore=tests/benchmarks -m "not slow"
 
 smoke: $(VENV)/.test
-	$(PYTEST) --dist=load tests/benchmarks -m "not long"
+	$(PYTEST) tests/benchmarks -m "not long"
 	$(PYTEST) tests/properties --hypothesis-profile=smoke
 	$(PYTEST) $(HEAVY) -m "slow and not long"
 	$(PYTEST) $(addprefix --ignore=,tests/benchmarks tests/properties tests/test_docs.py $(HEAVY)) \

@@ -102,15 +102,15 @@ class Learning:
         if isinstance(self.optimizer, tf.keras.optimizers.Optimizer):
             self.optimizer.build(variables)
 
-    def gradients(
-        self, loss: Callable[[], tf_agent.LossInfo], variables: Sequence[tf.Variable | tf.Tensor]
-    ) -> tuple[tf_agent.LossInfo, list[tf.Tensor | None]]:
-        """A loss, and its gradients by the variables that move, as they are to be applied.
+    def descend(
+        self, loss: Callable[[], tf_agent.LossInfo], variables: Sequence[tf.Variable]
+    ) -> tf_agent.LossInfo:
+        """Moves variables down the gradient of a loss, counts the train step and returns the loss.
 
         Args:
           loss: a function that computes the loss; with several replicas, the replica's part of it.
             The gradients of all replicas are added before they are clipped.
-          variables: the variables that move, or tensors in their place.
+          variables: the variables that move.
         """
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(variables)
@@ -118,15 +118,6 @@ class Learning:
         gradients = replicas.total(tape.gradient(loss_info.loss, variables))
         if self.gradient_clipping is not None:
             gradients = [tf.clip_by_norm(each, self.gradient_clipping) for each in gradients]
-        return loss_info, gradients
-
-    def descend(
-        self, loss: Callable[[], tf_agent.LossInfo], variables: Sequence[tf.Variable]
-    ) -> tf_agent.LossInfo:
-        """Moves variables down the gradient of a loss, see `gradients`, counts the train step and
-        returns the loss.
-        """
-        loss_info, gradients = self.gradients(loss, variables)
         self.optimizer.apply_gradients(
             zip(gradients, variables, strict=True), experimental_aggregate_gradients=False
         )
@@ -145,20 +136,13 @@ class FollowingNetwork(tf.Module):
 
     Attributes:
       network: the copy.
-      tau, period: as given.
     """
 
     def __init__(self, source: Network, tau: float, period: int, name: str):
         super().__init__(name="FollowingNetwork")
         self.network = source.copy(name=name)
         self._source = source
-        self.tau, self.period = tau, period
         self.follow = common.Periodically(lambda: self.copy(tau), period, "update")
-
-    @property
-    def source(self) -> Network:
-        """The network that the copy follows."""
-        return self._source
 
     def copy(self, tau: float = 1.0) -> tf.Operation:
         """Moves the weights by a fraction `tau` of the distance."""

@@ -148,11 +148,6 @@ class SlateQAgent(QAgent):
         documents = features_of(observation.documents, self._documents_of_scores)
         return self.choice_scores(observation._replace(documents=documents))
 
-    @property
-    def statistics(self) -> list[tf.Module]:
-        """The counts that a train step updates, beside the networks."""
-        return [self._session_return]
-
     def action_values(self, observation: Observation) -> losses.SlateValues:
         """Choice weights and values of the served policy without a memory, in units of reward."""
         networks = NetworkGroup(self._served_network, self._choice_network)

@@ -161,8 +161,8 @@ class Recurrent(VocabularyChannel):
             word = tf.where(ended, 0, drawn)
             return word, ended | (word == 0), state
 
-        words, _, _ = tf.scan(next_word, tf.stack(tf.unstack(u, axis=-1)), begin)
-        return tf.stack(tf.unstack(words), axis=-1)
+        words, _, _ = tf.scan(next_word, tf.einsum("...l->l...", u), begin)
+        return tf.einsum("l...->...l", words)
 
     def evidence(self, words: tf.Tensor):
         flat = tf.reshape(words, [-1, self.max_length])

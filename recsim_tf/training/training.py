@@ -307,10 +307,12 @@ class Training:
         Raises:
           ValueError: for a folder without a checkpoint, or with one of another simulator or agent.
         """
-        if not checkpoints.numbers(Path(folder)):
+        numbers = checkpoints.numbers(Path(folder))
+        if not numbers:
             raise ValueError(f"folder must have a checkpoint of a training, {folder} has none")
         self._rows, self._has_failed = [], True
-        self.checkpoints(Path(folder), self._devices, 1).restore()
+        # All checkpoints stay: the folder may be that of a run.
+        self.checkpoints(Path(folder), self._devices, len(numbers)).restore()
         self._has_failed = False
 
 

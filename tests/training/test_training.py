@@ -10,6 +10,7 @@ from recsim_tf.agents.shared.exploration import Exploration
 from recsim_tf.agents.slate_q import SlateQTargets, create_slate_q
 from recsim_tf.evaluation import Evaluation
 from recsim_tf.training import Iteration, Training
+from recsim_tf.training.devices import Devices
 
 _FEW = Evaluation(num_users=20, max_steps=3)
 
@@ -82,6 +83,18 @@ def test_a_restored_training_goes_on_as_the_saved_one_did(trained, tmp_path):
     losses = [each.advance(2)["Losses/Loss"] for each in (trained, other)]
     assert losses[0] == losses[1]
     assert len(other.metrics) == 0
+
+
+def test_restoring_keeps_all_checkpoints_of_a_run(trained, tmp_path):
+    checkpoints = trained.checkpoints(tmp_path, Devices(tf.distribute.get_strategy()), 2)
+    checkpoints.save(trained.iteration)
+    trained.run(1, progress=False)
+    checkpoints.save(trained.iteration)
+    trained.restore(tmp_path)
+    assert sorted(int(path.name) for path in tmp_path.iterdir()) == [
+        trained.iteration - 1,
+        trained.iteration,
+    ]
 
 
 def test_a_training_of_another_simulator_or_agent_cannot_be_restored(trained, tmp_path):
