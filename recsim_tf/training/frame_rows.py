@@ -2,14 +2,18 @@
 
 import math
 
+import numpy as np
 import tensorflow as tf
 
 from recsim_tf.core import nests
+from recsim_tf.core.base.bounds import BoundedTensorSpec
 from recsim_tf.core.base.types import Nest
 from recsim_tf.core.targets import only_cpu
 
 # A row of whole tiles keeps a TPU from laying the table out anew for each reader.
 _TILE = 128
+# A float32 holds each integer up to this one.
+_LARGEST = 2**24
 # Elements of these dtypes are numbers of float32.
 _EXACT = {tf.float32, tf.float16, tf.bfloat16, tf.bool, tf.int8, tf.uint8, tf.int16, tf.uint16}
 
@@ -17,9 +21,9 @@ _EXACT = {tf.float32, tf.float16, tf.bfloat16, tf.bool, tf.int8, tf.uint8, tf.in
 class FrameRows:
     """The layout of rows of float32 that hold a nest of tensors, bit by bit.
 
-    A number of 32 or 64 bits that is not a float32 takes a place in the row for each 16 of its
-    bits, since a float32 holds any number of 16 bits. On an accelerator the width is a multiple of
-    128.
+    A float32 holds any number of 16 bits, and integers up to 2^24. So a number of 32 or 64 bits
+    that is not a float32 takes a place in the row for each 16 of its bits, unless its spec is
+    bounded by 2^24. On an accelerator the width is a multiple of 128.
 
     Args:
       spec: a nest of specs of a frame, without its outer axes.
@@ -30,9 +34,7 @@ class FrameRows:
 
     def __init__(self, spec: Nest):
         self._spec = spec
-        self._widths = [
-            leaf.shape.num_elements() * _places(leaf.dtype) for leaf in tf.nest.flatten(spec)
-        ]
+        self._widths = [leaf.shape.num_elements() * _places(leaf) for leaf in tf.nest.flatten(spec)]
         tile = 1 if only_cpu() else _TILE
         self.width = math.ceil(sum(self._widths) / tile) * tile
         self._padding = self.width - sum(self._widths)
@@ -41,8 +43,10 @@ class FrameRows:
         """Rows [B, width] of frames, a nest of [B, ...]."""
         number = nests.num_rows(frames)
         parts = [
-            tf.reshape(_encoded(leaf), [number, width])
-            for leaf, width in zip(tf.nest.flatten(frames), self._widths, strict=True)
+            tf.reshape(_encoded(leaf, spec), [number, width])
+            for leaf, spec, width in zip(
+                tf.nest.flatten(frames), tf.nest.flatten(self._spec), self._widths, strict=True
+            )
         ]
         return tf.pad(tf.concat(parts, axis=-1), [[0, 0], [0, self._padding]])
 
@@ -54,18 +58,25 @@ class FrameRows:
         return tf.nest.pack_sequence_as(self._spec, leaves)
 
 
-def _places(dtype: tf.DType) -> int:
-    """Numbers of float32 that hold a number of the dtype."""
-    return 1 if dtype in _EXACT else dtype.size // 2
+def _places(spec: tf.TensorSpec) -> int:
+    """Numbers of float32 that hold a number of the spec."""
+    if spec.dtype in _EXACT:
+        return 1
+    is_small = (
+        spec.dtype.is_integer
+        and isinstance(spec, BoundedTensorSpec)
+        and np.all(np.abs([spec.minimum.min(), spec.maximum.max()], dtype=float) <= _LARGEST)
+    )
+    return 1 if is_small else spec.dtype.size // 2
 
 
-def _encoded(leaf: tf.Tensor) -> tf.Tensor:
-    return tf.cast(leaf if leaf.dtype in _EXACT else tf.bitcast(leaf, tf.uint16), tf.float32)
+def _encoded(leaf: tf.Tensor, spec: tf.TensorSpec) -> tf.Tensor:
+    return tf.cast(leaf if _places(spec) == 1 else tf.bitcast(leaf, tf.uint16), tf.float32)
 
 
 def _decoded(part: tf.Tensor, spec: tf.TensorSpec) -> tf.Tensor:
     shape = [*part.shape[:-1], *spec.shape]
-    if spec.dtype in _EXACT:
+    if _places(spec) == 1:
         return tf.reshape(tf.cast(part, spec.dtype), shape)
-    words = tf.reshape(tf.cast(part, tf.uint16), [*shape, _places(spec.dtype)])
+    words = tf.reshape(tf.cast(part, tf.uint16), [*shape, _places(spec)])
     return tf.bitcast(words, spec.dtype)

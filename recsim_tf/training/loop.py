@@ -14,6 +14,7 @@ from recsim_tf.core.base.types import Nest, Seed
 from recsim_tf.core.base.validation import check_count
 from recsim_tf.core.runs import replicas
 from recsim_tf.core.runs.execution import compiled
+from recsim_tf.core.targets import only_cpu
 from recsim_tf.training.collect_metrics import CollectMetrics
 from recsim_tf.training.replay import SeededReplayBuffer
 
@@ -160,6 +161,10 @@ class LearningLoop(tf.Module):
             self.metrics(frames)
             return state, action_step.state
 
+        if replicas.number() == 1 and not jit_compile:
+            # Traced once for `collect` and `run`. Replicas need a trace each, with their variables.
+            step = tf.function(step, autograph=False)
+
         def learn():
             if batch_size is None:
                 return agent.train(self.replay.latest(sequence_length))
@@ -171,7 +176,8 @@ class LearningLoop(tf.Module):
         def advance(*state: Nest) -> Nest:
             return step(*state) if collect_steps == 1 else steps(collect_steps, state)
 
-        @compiled(jit_compile=jit_compile)
+        # The few steps of a warm-up are not worth a compilation for a CPU.
+        @compiled(jit_compile=jit_compile and not only_cpu())
         def collect(num_iterations: tf.Tensor) -> None:
             strategy.run(
                 lambda: replicas.assign(variables, steps(num_iterations, read_variables()))

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from recsim_tf.core.base.bounds import BoundedTensorSpec
 from recsim_tf.core.runs.execution import compiled
 from recsim_tf.core.targets import for_accelerators
 from recsim_tf.training.frame_rows import FrameRows
@@ -41,3 +42,11 @@ def test_rows_of_an_accelerator_are_whole_tiles():
     encoded = rows.encode(FRAMES)
     assert encoded.shape == [3, 128]
     np.testing.assert_array_equal(rows.decode(encoded)["int32"], FRAMES["int32"])
+
+
+@pytest.mark.parametrize(("limit", "width"), [(2**24, 3), (2**24 + 1, 6)])
+def test_bounded_integers_take_one_place_each_where_a_float32_holds_them(limit, width):
+    rows = FrameRows(BoundedTensorSpec([3], tf.int32, -limit, limit))
+    assert rows.width == width
+    frames = tf.constant([[-limit, 0, limit], [limit - 1, -1, 7]])
+    np.testing.assert_array_equal(rows.decode(rows.encode(frames)), frames)
