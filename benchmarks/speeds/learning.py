@@ -1,4 +1,5 @@
-"""The quickstart's training, on one core in turns with the same training in JAX, and on all cores.
+"""The quickstart's training, on one core in graph mode and under XLA, in turns with the same
+training in JAX, and on all cores.
 
 `peers/jax_slateq.py` trains as configs/quickstart.gin does, as a user of JAX writes it and with
 every trick that was found. Each program has a process of its own, and one clock, see
@@ -34,7 +35,7 @@ _QUICK = (
 )
 _WARM_UP = 120
 _MAX_STEPS = {False: 2000, True: 3}
-_ONE_CORE, _ALL_CORES = "recsim_tf", "recsim_tf, all cores"
+_ONE_CORE, _XLA, _ALL_CORES = "recsim_tf", "recsim_tf, XLA", "recsim_tf, all cores"
 _STYLES = ("tuned", "idiomatic")
 _HEADS = (
     "",
@@ -58,11 +59,13 @@ _BARS = {
 
 
 def measure(settings: Settings) -> Section:
-    """Each round has a seed. Figures are of recsim_tf on one core: `learning.seconds_to_270` are
-    CPU seconds from the start of the process to a return of 270 and are left out where a seed does
-    not get there, as those of its training alone; `learning.vs_jax_...` are ratios of user steps a
-    CPU second with learning; `learning.two_cores` is the rate on all cores over that on one, by
-    wall time. `learning.return` is a mean over the rounds, the others are of medians.
+    """Each round has a seed. `learning.vs_jax_...` are ratios of user steps a CPU second with
+    learning, on one core and under XLA, which compiles the peers too. The other figures are of
+    graph mode, which the quickstart has: `learning.seconds_to_270` are CPU seconds from the start
+    of the process to a return of 270 and are left out where a seed does not get there, as those of
+    its training alone; `learning.two_cores` is the rate on all cores over that on one, by wall
+    time; `learning.xla` is the rate under XLA over the rate in graph mode. `learning.return` is a
+    mean over the rounds, the others are of medians.
     """
     plan = _PLANS[settings.quick]
     runs: dict[str, list[dict[str, Any]]] = {}
@@ -71,6 +74,9 @@ def measure(settings: Settings) -> Section:
         task = {"seed": seed, "quick": settings.quick, "plan": plan}
         ours = processes.run_worker(__name__, task, True)
         runs.setdefault(_ONE_CORE, []).append(ours)
+        if not settings.quick:
+            under_xla = processes.run_worker(__name__, {**task, "jit_compile": True}, True)
+            runs.setdefault(_XLA, []).append(under_xla)
         for style in _STYLES:
             peer, line = processes.run_peer(
                 "JAX",
@@ -106,10 +112,12 @@ def _figures(runs: dict[str, list[dict[str, Any]]]) -> dict[str, float]:
     figures = {
         f"learning/{name}/user_steps_per_cpu_second": rate for name, (rate, _) in rates.items()
     }
-    for style in _STYLES:
-        if f"JAX, {style}" in rates:
-            ratio = rates[_ONE_CORE][0] / rates[f"JAX, {style}"][0]
-            figures[f"learning.vs_jax_{style}"] = ratio
+    if _XLA in rates:
+        figures["learning.xla"] = rates[_XLA][0] / rates[_ONE_CORE][0]
+        for style in _STYLES:
+            if f"JAX, {style}" in rates:
+                ratio = rates[_XLA][0] / rates[f"JAX, {style}"][0]
+                figures[f"learning.vs_jax_{style}"] = ratio
     ours = runs[_ONE_CORE]
     figures["learning.two_cores"] = rates[_ALL_CORES][1] / rates[_ONE_CORE][1]
     figures["learning.return"] = statistics.mean(run["return"] for run in ours)
@@ -150,6 +158,7 @@ class Task(NamedTuple):
     seed: int
     quick: bool
     plan: Sequence[float]  # the fields of a `Plan`
+    jit_compile: bool = False
 
 
 def timed(task: Task) -> dict[str, Any]:
@@ -161,7 +170,11 @@ def timed(task: Task) -> dict[str, Any]:
     def advance(number: int) -> int:
         nonlocal training
         if training is None:
-            bindings = [f"experiment.seed = {task.seed}", *(_QUICK if task.quick else ())]
+            bindings = (
+                f"experiment.seed = {task.seed}",
+                f"Iteration.jit_compile = {task.jit_compile}",
+                *(_QUICK if task.quick else ()),
+            )
             config.load(["quickstart.gin"], bindings)
             training = Training()
             training.collect(_WARM_UP)

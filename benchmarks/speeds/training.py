@@ -9,22 +9,22 @@ RecSim's neural agents have one network for all candidates. The learning loop is
 mode and under XLA.
 """
 
+import functools
 import math
 import time
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import gin
 import processes
-import tensorflow as tf
 from sections import Section, Settings, section
 from speeds.common import NUM_CANDIDATES, medians
 
 import recsim_tf
-from recsim_tf.adapters.tf_agents import SlateEnvironment
 from recsim_tf.agents.full_slate_q import FullSlateQNetwork, create_full_slate_q
 from recsim_tf.agents.slate_q import SlateQNetwork, create_slate_q
 from recsim_tf.agents.tabular_q import create_tabular_q
-from recsim_tf.training.loop import Iteration, LearningLoop
+from recsim_tf.training import Iteration, Training
 
 _QUICKSTART = (
     "SlateQTargets.target = 'differential'",
@@ -158,20 +158,15 @@ class Task(NamedTuple):
     xla: bool = False
 
 
-def create_agent(task: Task, environment: SlateEnvironment):
-    """The agent with its defaults."""
-    train_step = tf.Variable(0, dtype=tf.int64)
+def agent_of(task: Task) -> Callable:
+    """The function that creates the agent with its defaults."""
     if task.agent == "slate_q":
-        return create_slate_q(
-            environment, train_step, lambda spec: SlateQNetwork(spec, task.hidden_units)
-        )
+        network = functools.partial(SlateQNetwork, hidden_units=task.hidden_units)
+        return functools.partial(create_slate_q, network=network)
     if task.agent == "tabular_q":
-        return create_tabular_q(environment, train_step)
-    return create_full_slate_q(
-        environment,
-        train_step,
-        lambda spec, slate_size: FullSlateQNetwork(spec, slate_size, task.hidden_units),
-    )
+        return create_tabular_q
+    network = functools.partial(FullSlateQNetwork, hidden_units=task.hidden_units)
+    return functools.partial(create_full_slate_q, network=network)
 
 
 def timed(task: Task) -> dict[str, float]:
@@ -182,15 +177,11 @@ def timed(task: Task) -> dict[str, float]:
             *([f"SlateQTargets.num_steps = {task.num_steps}"] if task.agent == "slate_q" else []),
         ]
     )
-    simulator = recsim_tf.make(
-        task.environment, slate_size=task.slate_size, num_candidates=task.num_candidates
-    )
-    environment = SlateEnvironment(simulator, task.users, validate=False)
-    agent = create_agent(task, environment)
-    agent.initialize()
+    sizes = {"slate_size": task.slate_size, "num_candidates": task.num_candidates}
+    simulator = recsim_tf.make(task.environment, **sizes, validate=False)
     sequences = max(task.replayed * task.users // task.num_steps, 1)
     learning = Iteration(sequences, task.replay_length + task.num_steps, jit_compile=task.xla)
-    loop = LearningLoop(environment, agent, learning, seed=0)
+    loop = Training(simulator, agent_of(task), num_users=task.users, learning=learning).loop
     started = time.perf_counter()
     loop.collect(task.replay_length + task.num_steps)
     loop.run(1)

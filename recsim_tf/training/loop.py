@@ -76,11 +76,12 @@ class LearningLoop(tf.Module):
     variables, which graph mode updates in place and XLA carries itself.
 
     A train step takes sequences of T = `agent.train_sequence_length` frames, of one frame where the
-    agent leaves the length open. They are drawn from the replay, or are the newest T frames of
-    every user, see `Iteration`. With one train step an iteration, an agent with T = 1 then meets
-    every frame exactly once, and one with T = 2 every pair of frames. An agent that learns from T
-    frames at a time, each pair once, needs T - 1 collect steps an iteration. What `collect` stores
-    before the first sequence is not trained on.
+    agent leaves the length open. They are the newest T frames of every user, or are drawn from the
+    replay, see `Iteration`. In graph mode a single collect step stores its frames after the draws,
+    so that cores compute the step beside the train steps. With one train step an iteration and the
+    newest frames, an agent with T = 1 meets every frame exactly once, and one with T = 2 every pair
+    of frames. An agent that learns from T frames at a time, each pair once, needs T - 1 collect
+    steps an iteration. What `collect` stores before the first sequence is not trained on.
 
     Made in the scope of a `tf.distribute` strategy, each of its replicas has B users, a replay and
     metrics of its own, and trains on sequences from its own replay; the agent sums their gradients.
@@ -141,7 +142,11 @@ class LearningLoop(tf.Module):
         # At most: a session that ends within a decision cuts it short.
         steps_per_user = environment.simulator.steps_per_decision * collect_steps
         self.user_steps_per_iteration = replicas.number() * num_users * steps_per_user
-        self.least_collected = max(sequence_length - collect_steps, 0)
+        # A step and a train step are independent where frames are stored after both. Then two cores
+        # compute them at the same time. XLA would copy the replay for that.
+        self._is_side_by_side = batch_size is not None and collect_steps == 1 and not jit_compile
+        stored = 0 if self._is_side_by_side else collect_steps
+        self.least_collected = max(sequence_length - stored, 0)
         self.metrics = CollectMetrics(environment)
         initial_state = agent.collect_policy.get_initial_state(num_users)
         self.policy_state = tf.nest.map_structure(replicas.variable, initial_state)
@@ -157,24 +162,27 @@ class LearningLoop(tf.Module):
             frames = trajectory.from_transition(
                 time_step, action_step, environment.time_step(state)
             )
+            return (state, action_step.state), frames
+
+        def store(frames: Nest) -> None:
             self.replay.add_batch(frames)
             self.metrics(frames)
-            return state, action_step.state
-
-        if replicas.number() == 1 and not jit_compile:
-            # Traced once for `collect` and `run`. Replicas need a trace each, with their variables.
-            step = tf.function(step, autograph=False)
 
         def learn():
             if batch_size is None:
                 return agent.train(self.replay.latest(sequence_length))
             return agent.train(self.replay.sample(batch_size, sequence_length))
 
-        def steps(number: tf.Tensor | int, state: Nest) -> Nest:
-            return _repeat(number, lambda state: step(*state), state)
-
         def advance(*state: Nest) -> Nest:
-            return step(*state) if collect_steps == 1 else steps(collect_steps, state)
+            state, frames = step(*state)
+            store(frames)
+            return state
+
+        def steps(number: tf.Tensor | int, state: Nest) -> Nest:
+            return _repeat(number, lambda state: advance(*state), state)
+
+        def advance_often(*state: Nest) -> Nest:
+            return advance(*state) if collect_steps == 1 else steps(collect_steps, state)
 
         # The few steps of a warm-up are not worth a compilation for a CPU.
         @compiled(jit_compile=jit_compile and not only_cpu())
@@ -192,9 +200,14 @@ class LearningLoop(tf.Module):
 
             def iterate(carry: Nest) -> Nest:
                 state, loss_info = carry
-                state = strategy.run(advance, args=state)
+                if self._is_side_by_side:
+                    state, frames = strategy.run(step, args=state)
+                else:
+                    state = strategy.run(advance_often, args=state)
                 for _ in range(learning.train_steps):
                     loss_info = train()
+                if self._is_side_by_side:
+                    strategy.run(store, args=(frames,))
                 return state, loss_info
 
             no_loss = tf.nest.map_structure(
