@@ -16,6 +16,7 @@ from recsim_tf.core.checks.methods import (
     checked,
     checked_or_none,
     described,
+    same,
 )
 from recsim_tf.core.distributions import log_prob, num_outcomes
 from recsim_tf.core.models.evidence import PreparingUsers
@@ -200,10 +201,33 @@ class CheckedDocuments(DocumentModel):
     def candidates(self, num_corpora: int, num_candidates: int, corpus: Nest, user: Nest):
         method = Method.of(self.documents, "candidates")
         axes = {**self._corpora, "candidates": self.num_candidates}
-        return check_distribution(method, num_corpora, num_candidates, corpus, user, **axes)[0]
+        arguments = (num_corpora, num_candidates, corpus, user)
+        distribution, draws = check_distribution(method, *arguments, **axes)
+        num_kinds = self.documents.num_kinds
+        if num_kinds is not None:
+            expected = f"must draw kinds, int32 in [0, num_kinds={num_kinds})"
+            for draw in draws:
+                if tf.nest.is_nested(draw) or draw.dtype != tf.int32:
+                    method.refuse(expected, described(draw))
+                if not ((draw >= 0) & (draw < num_kinds)).numpy().all():
+                    method.refuse(expected, int(draw[(draw < 0) | (draw >= num_kinds)][0]))
+        return distribution
 
     def describe(self, draw: Nest, corpus: Nest):
-        return checked(self.documents, "describe", draw, corpus, **self._axes(draw))
+        documents = checked(self.documents, "describe", draw, corpus, **self._axes(draw))
+        num_kinds = self.documents.num_kinds
+        if num_kinds is not None and not self.documents.users_of_parameters():
+            observe = Method.of(self.documents, "observe")
+            # Kinds are described without a corpus.
+            name = f"{type(self.documents).__name__}.describe(kinds, ()), as num_kinds asks"
+            kinds = Method(name, self.documents.describe)(tf.range(num_kinds)[tf.newaxis], ())
+            of_kinds = tf.nest.map_structure(lambda leaf: tf.gather(leaf[0], draw), observe(kinds))
+            if not same(of_kinds, observe(documents)):
+                observe.refuse(
+                    "must depend on the kinds of documents alone, which num_kinds says",
+                    "something else of the same kind",
+                )
+        return documents
 
     def reveal(self, documents: Nest):
         return checked_or_none(self.documents, "reveal", documents, **self._axes(documents))

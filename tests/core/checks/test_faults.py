@@ -251,6 +251,53 @@ def test_sound_models_pass(arguments):
     recsim_tf.check(simulator_with(**arguments))
 
 
+class Songs(recsim_tf.DocumentModel):
+    """Songs of three kinds, each of a tempo."""
+
+    num_kinds = 3
+
+    def candidates(self, num_users, num_candidates, corpus, user):
+        logits = tf.zeros([num_users, num_candidates, 3])
+        return tfd.Independent(tfd.Categorical(logits), 1)
+
+    def describe(self, draw, corpus):
+        return tf.gather([0.1, 0.5, 0.9], draw)
+
+    def observe(self, documents):
+        return documents
+
+
+def test_documents_of_kinds_pass():
+    recsim_tf.check(recsim_tf.Simulator(Shoppers(), Songs(), K, N))
+
+
+@pytest.mark.parametrize(
+    ("replaced", "message"),
+    [
+        ({"num_kinds": 2}, r"candidates must draw kinds, int32 in \[0, num_kinds=2\), got 2"),
+        (
+            {"candidates": always(tfd.Independent(tfd.Uniform(tf.zeros([B, N]), 1.0), 1))},
+            r"candidates must draw kinds, int32 in \[0, num_kinds=3\), got float32 \[5, 6\]",
+        ),
+        (
+            {"describe": lambda self, draw, corpus: tf.cast(draw + tf.range(draw.shape[1]), float)},
+            "observe must depend on the kinds of documents alone, which num_kinds says, got",
+        ),
+        (
+            {
+                "initial_state": lambda self, draws, num_corpora: {"tempo": tf.ones([num_corpora])},
+                "describe": lambda self, draw, corpus: tf.cast(draw, float) + corpus["tempo"][0],
+            },
+            r"describe\(kinds, \(\)\), as num_kinds asks: .*TypeError",
+        ),
+    ],
+)
+def test_documents_that_are_not_of_the_kinds_that_they_name_are_refused(replaced, message):
+    documents = type("Songs", (Songs,), replaced)()
+    with pytest.raises(ValueError, match=rf"^Songs\.{message}"):
+        recsim_tf.check(recsim_tf.Simulator(Shoppers(), documents, K, N))
+
+
 @pytest.mark.parametrize("world", [clicks, latents, purchases, shared])
 def test_worlds_of_tests_pass(world):
     recsim_tf.check(world(dtype=tf.float32))
