@@ -79,9 +79,17 @@ def features_spec(spec: Observation) -> Observation:
 
 def kinds_from(documents: Nest, features: Nest) -> tf.Tensor:
     """The kinds int32 [B, N] of documents with features [B, N, ...], from the features of each kind
-    [D, ...]. An id tells a kind; without an id it is the kind with the nearest features.
+    [D, ...]. An id tells a kind; without an id it is the kind with the nearest features. Raises a
+    ValueError for documents with other features.
     """
-    leaves = [*zip(tf.nest.flatten(documents), tf.nest.flatten(features), strict=True)]
+    leaves, tables = tf.nest.flatten(documents), tf.nest.flatten(features)
+    given, expected = [leaf.shape[2:] for leaf in leaves], [table.shape[1:] for table in tables]
+    if given != expected:
+        raise ValueError(
+            f"the agent learned from documents of {len(expected)} features of shapes"
+            f" {[*map(list, expected)]}, got {len(given)} of {[*map(list, given)]}"
+        )
+    leaves = [*zip(leaves, tables, strict=True)]
     for leaf, table in leaves:
         if table.ndim == 1 and table.dtype.kind == "i" and len(np.unique(table)) == len(table):
             order = np.argsort(table).astype(np.int32)

@@ -2,6 +2,7 @@
 
 import abc
 from collections.abc import Hashable, Sequence
+from typing import Any
 
 import tensorflow as tf
 from tf_agents.networks import network
@@ -47,6 +48,32 @@ def require_hidden_layer(hidden_units: Sequence[int]) -> None:
         raise ValueError("hidden_units must name at least one layer, got none")
 
 
+def require_seen(name: str, spec: Observation, observation: Observation) -> None:
+    """Raises a ValueError for an observation [B, ...] or [B, T, ...] of any number of documents
+    that is not of the specs. The message names the network.
+    """
+    for part in ("user", "documents", "response"):
+        specs, leaves = (tf.nest.flatten(getattr(each, part)) for each in (spec, observation))
+        axes = 1 if part != "user" else 0  # of documents
+        seen, given = ([(leaf.dtype.name, leaf.shape) for leaf in each] for each in (specs, leaves))
+        fits = len(seen) == len(given) and all(
+            dtype == dtype_given
+            and 1 <= shape_given.rank - shape.rank <= 2
+            and shape_given[shape_given.rank - shape.rank + axes :].is_compatible_with(shape[axes:])
+            for (dtype, shape), (dtype_given, shape_given) in zip(seen, given, strict=True)
+        )
+        if not fits:
+            raise ValueError(
+                f"{name} was made for {part} of {_shapes(seen)} after the axis of users, got"
+                f" {_shapes(given)} with this axis; a policy takes the observations of the"
+                " environment and layers that its agent learned from"
+            )
+
+
+def _shapes(leaves: Sequence[tuple[str, tf.TensorShape]]) -> str:
+    return ", ".join(f"{dtype} {shape}" for dtype, shape in leaves) or "nothing"
+
+
 class SlateNetwork(network.Network):
     """A network on `Observation`s of any number of documents, candidates or slates.
 
@@ -85,6 +112,11 @@ class SlateNetwork(network.Network):
     def create_variables(self, input_tensor_spec: Nest = None, **kwargs):
         if not self.built:
             self(fields.zeros(self._observation_spec))
+
+    def __call__(self, observation: Observation, *args: Any, **kwargs: Any):
+        # Here Keras adds nothing to the message.
+        require_seen(self.name, self._observation_spec, observation)
+        return super().__call__(observation, *args, **kwargs)
 
     def call(self, observation: Observation, step_type=(), network_state=(), training=False):
         outer = self._outer(observation)
