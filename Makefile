@@ -35,7 +35,7 @@ help:
 	@echo "make judges  create $(JUDGES), ask the checkers, learners and tests of other projects"
 	@echo "make lint    formatter, linter and type checker only"
 	@echo "make site    build a site of all pages, with a gallery and the reference, into site/"
-	@echo "make notebooks   run two of the examples as notebooks"
+	@echo "make notebooks   run three of the examples as notebooks"
 	@echo "make data    bring two public data sets into data/, print their terms"
 	@echo "make lock    bring requirements.lock and requirements-test.lock up to date"
 	@echo "make release   build and check what is published, see docs/releasing.md"

@@ -1,4 +1,4 @@
-"""Runs two of the examples as notebooks: `make notebooks`, or `python docs/notebooks.py`.
+"""Runs three of the examples as notebooks: `make notebooks`, or `python docs/notebooks.py`.
 
 What goes to standard error, as progress bars, is left out.
 """
@@ -11,7 +11,7 @@ import nbformat
 from nbconvert.preprocessors import ExecutePreprocessor
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
-NAMES = ("own_environment", "log_to_model")
+NAMES = ("train_slate_q", "own_environment", "log_to_model")
 
 
 def run(name: str) -> None:

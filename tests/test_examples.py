@@ -16,7 +16,7 @@ NOTEBOOKS = sorted(path.name for path in _EXAMPLES.glob("*.ipynb"))
 _LONG = ("spoken_replies.py", "sweep.py")
 
 
-def test_the_twelve_examples_are_there():
+def test_the_thirteen_examples_are_there():
     assert SCRIPTS == [
         "learn_from_log.py",
         "listeners.py",
@@ -30,8 +30,9 @@ def test_the_twelve_examples_are_there():
         "spoken_replies.py",
         "stable_baselines3.py",
         "sweep.py",
+        "train_slate_q.py",
     ]
-    assert NOTEBOOKS == ["log_to_model.ipynb", "own_environment.ipynb"]
+    assert NOTEBOOKS == ["log_to_model.ipynb", "own_environment.ipynb", "train_slate_q.ipynb"]
 
 
 @pytest.mark.parametrize("script", SCRIPTS)

@@ -33,6 +33,11 @@ _QUICK = (
     "Iteration.replay_length = 5",
     "SlateQTargets.num_steps = 3",
 )
+# SlateQ of one step: the set-up of its paper, whose rate alone is measured, and newest frames.
+_ONE_STEP = {
+    "slate_q_paper": Plan(iterations=2000, chunk=500, sessions=0),
+    "slate_q_one_step": Plan(iterations=600, chunk=100, to_return=0.0),
+}
 _WARM_UP = 120
 _MAX_STEPS = {False: 2000, True: 3}
 _ONE_CORE, _XLA, _ALL_CORES = "recsim_tf", "recsim_tf, XLA", "recsim_tf, all cores"
@@ -55,6 +60,8 @@ _BARS = {
     "learning.seconds_to_270": (0, 6),
     "learning.training_seconds_to_270": (0, 1.5),
     "learning.peak_mb": (0, 900),
+    "learning.one_step_ratio": (3, math.inf),
+    "learning.one_step_return": (174, math.inf),
 }
 
 
@@ -65,10 +72,12 @@ def measure(settings: Settings) -> Section:
     of the process to a return of 270 and are left out where a seed does not get there, as those of
     its training alone; `learning.two_cores` is the rate on all cores over that on one, by wall
     time; `learning.xla` is the rate under XLA over the rate in graph mode. `learning.return` is a
-    mean over the rounds, the others are of medians.
+    mean over the rounds, the others are of medians. `learning.one_step_...` are of SlateQ of one
+    step from newest frames, `learning.one_step_ratio` to the set-up of SlateQ's paper.
     """
     plan = _PLANS[settings.quick]
     runs: dict[str, list[dict[str, Any]]] = {}
+    one_step_runs: dict[str, list[dict[str, Any]]] = {}
     lines: list[str] = []
     for seed in range(settings.rounds):
         task = {"seed": seed, "quick": settings.quick, "plan": plan}
@@ -77,6 +86,11 @@ def measure(settings: Settings) -> Section:
         if not settings.quick:
             under_xla = processes.run_worker(__name__, {**task, "jit_compile": True}, True)
             runs.setdefault(_XLA, []).append(under_xla)
+            for name, of_name in _ONE_STEP.items():
+                config_file = f"interest_evolution/{name}.gin"
+                one_step = {**task, "plan": of_name, "config_file": config_file}
+                ours_of_one = processes.run_worker(__name__, one_step, True)
+                one_step_runs.setdefault(name, []).append(ours_of_one)
         for style in _STYLES:
             peer, line = processes.run_peer(
                 "JAX",
@@ -100,8 +114,28 @@ def measure(settings: Settings) -> Section:
         f" is said, median of {settings.rounds} seeds in turns"
     )
     rows = [_HEADS, *(_row(name, of_program) for name, of_program in runs.items())]
-    notes = list(dict.fromkeys(lines))
-    return section(settings, title, rows, _figures(runs), _BARS, notes, details=runs)
+    notes, figures = list(dict.fromkeys(lines)), _figures(runs)
+    if one_step_runs:
+        of_one_step = _figures_of_one_step(one_step_runs)
+        figures |= of_one_step
+        notes += [
+            "",
+            f"SlateQ of one step, from newest frames: {of_one_step['learning.one_step_rate']:,.0f}"
+            f" user steps a CPU second, {of_one_step['learning.one_step_ratio']:.1f} times the"
+            f" paper's set-up, return {of_one_step['learning.one_step_return']:.1f}",
+        ]
+    return section(settings, title, rows, figures, _BARS, notes, details=runs | one_step_runs)
+
+
+def _figures_of_one_step(runs: dict[str, list[dict[str, Any]]]) -> dict[str, float]:
+    paper, newest = (medians(runs[name], "user_steps_per_cpu_second")[0] for name in _ONE_STEP)
+    return {
+        "learning.one_step_rate": newest,
+        "learning.one_step_ratio": newest / paper,
+        "learning.one_step_return": statistics.mean(
+            run["return"] for run in runs["slate_q_one_step"]
+        ),
+    }
 
 
 def _figures(runs: dict[str, list[dict[str, Any]]]) -> dict[str, float]:
@@ -159,6 +193,7 @@ class Task(NamedTuple):
     quick: bool
     plan: Sequence[float]  # the fields of a `Plan`
     jit_compile: bool = False
+    config_file: str = "quickstart.gin"
 
 
 def timed(task: Task) -> dict[str, Any]:
@@ -175,7 +210,7 @@ def timed(task: Task) -> dict[str, Any]:
                 f"Iteration.jit_compile = {task.jit_compile}",
                 *(_QUICK if task.quick else ()),
             )
-            config.load(["quickstart.gin"], bindings)
+            config.load([task.config_file], bindings)
             training = Training()
             training.collect(_WARM_UP)
         training.advance(number)
