@@ -4,7 +4,6 @@ import dataclasses
 
 import gin
 import tensorflow as tf
-from tf_agents.utils import value_ops
 
 from recsim_tf.core.base import validation
 from recsim_tf.core.base.validation import FRACTION, check_numbers
@@ -46,16 +45,23 @@ def lambda_advantages(
       values: values v of the states before the steps and after the last step, float [B, T + 1].
       continues: whether step t + 1 is in the same session, bool [B, T]. If it is not, and after
         step T, v_{t+1} replaces y_{t+1}.
-      td_lambda: lambda, in [0, 1]; a number, or float [B, T] for each step.
+      td_lambda: lambda, in [0, 1]; a number, or float [B, T] for each step. T is static.
     """
-    result = value_ops.generalized_advantage_estimation(
-        tf.transpose(values[:, :-1]),
-        values[:, -1],
-        tf.transpose(discounts),
-        tf.transpose(rewards),
-        tf.transpose(td_lambda * tf.cast(continues, rewards.dtype)),
-    )
-    return tf.transpose(result)
+    # y_t - v_t is its error of one step, plus a factor times y_{t+1} - v_{t+1}. Each pass joins
+    # stretches of steps with the stretches that follow, so that few passes do for many steps.
+    sums = rewards + discounts * values[:, 1:] - values[:, :-1]
+    factors = td_lambda * discounts * tf.cast(continues, rewards.dtype)
+    length = 1
+    while length < rewards.shape[1]:
+        sums += factors * _later(sums, length)
+        factors *= _later(factors, length)
+        length *= 2
+    return sums
+
+
+def _later(values: tf.Tensor, number: int) -> tf.Tensor:
+    """The values [B, T] of so many steps later, 0 after the last step."""
+    return tf.pad(values[:, number:], [[0, 0], [0, number]])
 
 
 def lambda_returns(
