@@ -52,6 +52,7 @@ print(results)
 FOLDER.mkdir(parents=True, exist_ok=True)
 figure = training.plot(results)
 figure.savefig(FOLDER / "train_slate_q.png", dpi=120)
+figure  # a notebook shows it
 
 # %% [markdown]
 # ## A session
