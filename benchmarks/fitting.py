@@ -46,4 +46,5 @@ if __name__ == "__main__":
     flags.DEFINE_string("path", None, "File of result pages, or folder of logs: data by default.")
     flags.DEFINE_multi_string("test", [], "Files of the same form to score.")
     flags.DEFINE_string("model", None, "feed: a new folder, for the fitted scalars.")
+    flags.DEFINE_string("root_dir", None, "default: a folder that keeps what is finished.")
     sections.run("fitting", _SECTIONS)

@@ -1,11 +1,13 @@
 """Programs that are made of sections."""
 
 import importlib
+import json
 import os
 import platform
 import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import commands
@@ -39,6 +41,22 @@ class Settings(NamedTuple):
     recsim_python: str | None = None  # interpreters of the peers
     recsim_ng_python: str | None = None
     jax_python: str | None = None
+    root_dir: str | None = None  # keeps what is finished
+
+
+def kept(settings: Settings, name: str, make: Callable[[], Any]) -> Any:
+    """What `make` returns, which JSON can hold. In the folder `--root_dir` it is kept by its name,
+    so that an interrupted run goes on.
+    """
+    if settings.root_dir is None:
+        return make()
+    path = Path(settings.root_dir) / f"{name.replace('/', '_')}, seed {settings.seed}.json"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_suffix(".unfinished")
+        unfinished.write_text(json.dumps(make()))
+        unfinished.rename(path)
+    return json.loads(path.read_text())
 
 
 def section(

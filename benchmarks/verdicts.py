@@ -18,9 +18,11 @@ Without a section, all of them.
 
 import commands
 import sections
+from absl import flags
 
 if __name__ == "__main__":
     commands.define_flags(quick="Few logs; the figures mean nothing.", seed=True)
+    flags.DEFINE_string("root_dir", None, "reacting: a folder that keeps what is finished.")
     sections.run(
         "verdicts",
         {

@@ -13,12 +13,13 @@ draws, or the answers of some sessions.
   its word.
 """
 
+import functools
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
-from sections import Section, Settings, section
+from sections import Section, Settings, kept, section
 from tensorflow_probability import distributions as tfd
 
 import recsim_tf
@@ -186,6 +187,7 @@ def reacting(settings: Settings) -> Section:
         for number, system in enumerate(size.systems)
         for is_known in (False, True)
         for reply in _replies(
+            settings,
             f"{system}, {'known in part' if is_known else 'hidden'}",
             system,
             {},
@@ -199,6 +201,7 @@ def reacting(settings: Settings) -> Section:
             reply
             for number, system in enumerate(size.systems)
             for reply in _replies(
+                settings,
                 f"{fault}, {system}",
                 system,
                 parameters,
@@ -227,6 +230,7 @@ def reacting(settings: Settings) -> Section:
 
 
 def _replies(
+    settings: Settings,
     title: str,
     system: str,
     fault: Mapping[str, float],
@@ -238,15 +242,15 @@ def _replies(
     num_logs, num_sessions, num_replicates = sizes
     truth, model = _simulator(), _simulator(**fault)
     policy = PlackettLucePolicy.of_logits(SYSTEMS[system], _SLATE_SIZE)
-    generator = np.random.default_rng(seed)
-    replies = []
-    for number in range(num_logs):
+
+    def words(number: int) -> dict[str, str]:
         trajectory = truth.rollout(
             policy, 2 * num_sessions, _NUM_STEPS, [seed[0] + 1000 * seed[1] + seed[2], number]
         )
         log = logs.from_trajectory(trajectory, truth, logging=policy)
-        survey = np.where(generator.random(2 * num_sessions) < 0.7, log.initial.survey, -1)
-        log = log._replace(initial={"survey": survey.astype(np.int32)} if is_known else ())
+        answers = np.random.default_rng([*seed, number]).random(2 * num_sessions) < 0.7
+        survey = np.where(answers, log.initial.survey, -1).astype(np.int32)
+        log = log._replace(initial={"survey": survey} if is_known else ())
         parts = (log.take(slice(num_sessions)), log.take(slice(num_sessions, None)))
         validation = fitting.validate(
             model,
@@ -254,9 +258,12 @@ def _replies(
             questions=[question for question in QUESTIONS if question.name in _ASKED],
             num_replicates=num_replicates,
         )
-        words = {name: validation[name].verdict.word for name in _ASKED}
-        replies.append(Reply(title, words))
-    return replies
+        return {name: validation[name].verdict.word for name in _ASKED}
+
+    return [
+        Reply(title, kept(settings, f"{title}, log {number}", functools.partial(words, number)))
+        for number in range(num_logs)
+    ]
 
 
 def _rows(replies: list[Reply]) -> list[tuple[str, ...]]:

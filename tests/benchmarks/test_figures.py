@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import sections
 from fits import (
     likelihood_speed,
     returns,
@@ -325,3 +326,16 @@ def test_probabilities_of_alternatives_are_made_to_sum_to_one():
     probs = np.array([0.1, 0.1, 0.2, 0.3, 0.3, 0.3, 0.0, 0.6, 0.6])
     found = shelf._of_slates(events, probs, log)
     np.testing.assert_allclose(found, np.log([[1 / 2, 1 / 3], [1 / 2, 1]]))
+
+
+def test_what_is_finished_is_kept_for_an_interrupted_run(tmp_path):
+    settings = sections.Settings(quick=True, root_dir=str(tmp_path / "kept"))
+    made = []
+
+    def make():
+        made.append(len(made))
+        return {"log": made[-1]}
+
+    assert [sections.kept(settings, name, make)["log"] for name in ("a", "b, 1", "a")] == [0, 1, 0]
+    assert sections.kept(settings._replace(seed=1), "a", make) == {"log": 2}
+    assert sections.kept(settings._replace(root_dir=None), "a", make) == {"log": 3}
