@@ -46,11 +46,12 @@ class Settings(NamedTuple):
 
 def kept(settings: Settings, name: str, make: Callable[[], Any]) -> Any:
     """What `make` returns, which JSON can hold. In the folder `--root_dir` it is kept by its name,
-    so that an interrupted run goes on.
+    so that an interrupted run of the same code goes on.
     """
     if settings.root_dir is None:
         return make()
-    path = Path(settings.root_dir) / f"{name.replace('/', '_')}, seed {settings.seed}.json"
+    size = "quick, " if settings.quick else ""
+    path = Path(settings.root_dir) / f"{size}{name}, seed {settings.seed}.json"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_suffix(".unfinished")

@@ -48,30 +48,30 @@ def require_hidden_layer(hidden_units: Sequence[int]) -> None:
         raise ValueError("hidden_units must name at least one layer, got none")
 
 
-def require_seen(name: str, spec: Observation, observation: Observation) -> None:
+def _require_seen(name: str, spec: Observation, observation: Observation) -> None:
     """Raises a ValueError for an observation [B, ...] or [B, T, ...] of any number of documents
     that is not of the specs. The message names the network.
     """
     for part in ("user", "documents", "response"):
         specs, leaves = (tf.nest.flatten(getattr(each, part)) for each in (spec, observation))
-        axes = 1 if part != "user" else 0  # of documents
-        seen, given = ([(leaf.dtype.name, leaf.shape) for leaf in each] for each in (specs, leaves))
-        fits = len(seen) == len(given) and all(
-            dtype == dtype_given
-            and 1 <= shape_given.rank - shape.rank <= 2
-            and shape_given[shape_given.rank - shape.rank + axes :].is_compatible_with(shape[axes:])
-            for (dtype, shape), (dtype_given, shape_given) in zip(seen, given, strict=True)
+        # Networks take any number of documents, which is the first axis of a spec of documents.
+        first = 0 if part == "user" else 1
+        fits = len(specs) == len(leaves) and all(
+            leaf.dtype == spec.dtype
+            and (outer := leaf.shape.rank - spec.shape.rank) in (1, 2)
+            and leaf.shape[outer + first :].is_compatible_with(spec.shape[first:])
+            for spec, leaf in zip(specs, leaves, strict=True)
         )
         if not fits:
-            raise ValueError(
-                f"{name} was made for {part} of {_shapes(seen)} after the axis of users, got"
-                f" {_shapes(given)} with this axis; a policy takes the observations of the"
-                " environment and layers that its agent learned from"
+            expected, got = (
+                ", ".join(f"{leaf.dtype.name} {leaf.shape}" for leaf in each) or "nothing"
+                for each in (specs, leaves)
             )
-
-
-def _shapes(leaves: Sequence[tuple[str, tf.TensorShape]]) -> str:
-    return ", ".join(f"{dtype} {shape}" for dtype, shape in leaves) or "nothing"
+            raise ValueError(
+                f"{name} was made for {part} of {expected} after the axis of users, got {got} with"
+                " this axis; a policy takes the observations of the environment and layers that"
+                " its agent learned from"
+            )
 
 
 class SlateNetwork(network.Network):
@@ -115,7 +115,7 @@ class SlateNetwork(network.Network):
 
     def __call__(self, observation: Observation, *args: Any, **kwargs: Any):
         # Here Keras adds nothing to the message.
-        require_seen(self.name, self._observation_spec, observation)
+        _require_seen(self.name, self._observation_spec, observation)
         return super().__call__(observation, *args, **kwargs)
 
     def call(self, observation: Observation, step_type=(), network_state=(), training=False):

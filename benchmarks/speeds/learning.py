@@ -4,7 +4,8 @@ training in JAX, and on all cores.
 `peers/jax_slateq.py` trains as configs/quickstart.gin does, as a user of JAX writes it and with
 every trick that was found. Each program has a process of its own, and one clock, see
 `peers/learning_clock.py`. The quickstart's environment has slates of 3 of 10, of which its oracle
-earns 280.
+earns 280. Beside it SlateQ of one step trains from newest frames, and with a replay and a target
+network, by eight replayed transitions of each user step.
 """
 
 import functools
@@ -33,14 +34,28 @@ _QUICK = (
     "Iteration.replay_length = 5",
     "SlateQTargets.num_steps = 3",
 )
-# SlateQ of one step: the set-up of its paper, whose rate alone is measured, and newest frames.
-_ONE_STEP = {
-    "slate_q_paper": Plan(iterations=2000, chunk=500, sessions=0),
-    "slate_q_one_step": Plan(iterations=600, chunk=100, to_return=0.0),
-}
+_ONE_STEP = "interest_evolution/slate_q_one_step.gin"
+_ONE_STEP_PLAN = Plan(iterations=600, chunk=100, to_return=0.0)
 _WARM_UP = 120
 _MAX_STEPS = {False: 2000, True: 3}
 _ONE_CORE, _XLA, _ALL_CORES = "recsim_tf", "recsim_tf, XLA", "recsim_tf, all cores"
+_NEWEST, _REPLAYED = "one step, newest frames", "one step, replayed"
+# What the task of each program has beside the seed and the plan; its name says whether it has one
+# core.
+_PROGRAMS: dict[str, dict[str, Any]] = {
+    _ONE_CORE: {},
+    _XLA: {"bindings": ("Iteration.jit_compile = True",)},
+    _NEWEST: {"config_file": _ONE_STEP, "plan": _ONE_STEP_PLAN},
+    _REPLAYED: {
+        "config_file": _ONE_STEP,
+        "plan": _ONE_STEP_PLAN._replace(iterations=101, sessions=0),
+        "bindings": (
+            "Iteration.batch_size = 4096",
+            "SlateQTargets.update_tau = 0.01",
+        ),
+    },
+    _ALL_CORES: {},
+}
 _STYLES = ("tuned", "idiomatic")
 _HEADS = (
     "",
@@ -73,24 +88,18 @@ def measure(settings: Settings) -> Section:
     its training alone; `learning.two_cores` is the rate on all cores over that on one, by wall
     time; `learning.xla` is the rate under XLA over the rate in graph mode. `learning.return` is a
     mean over the rounds, the others are of medians. `learning.one_step_...` are of SlateQ of one
-    step from newest frames, `learning.one_step_ratio` to the set-up of SlateQ's paper.
+    step from newest frames, `learning.one_step_ratio` over its rate with a replay.
     """
     plan = _PLANS[settings.quick]
+    # A quick run does not compile, and has a single training.
+    programs = [_ONE_CORE, _ALL_CORES] if settings.quick else list(_PROGRAMS)
     runs: dict[str, list[dict[str, Any]]] = {}
-    one_step_runs: dict[str, list[dict[str, Any]]] = {}
     lines: list[str] = []
     for seed in range(settings.rounds):
-        task = {"seed": seed, "quick": settings.quick, "plan": plan}
-        ours = processes.run_worker(__name__, task, True)
-        runs.setdefault(_ONE_CORE, []).append(ours)
-        if not settings.quick:
-            under_xla = processes.run_worker(__name__, {**task, "jit_compile": True}, True)
-            runs.setdefault(_XLA, []).append(under_xla)
-            for name, of_name in _ONE_STEP.items():
-                config_file = f"interest_evolution/{name}.gin"
-                one_step = {**task, "plan": of_name, "config_file": config_file}
-                ours_of_one = processes.run_worker(__name__, one_step, True)
-                one_step_runs.setdefault(name, []).append(ours_of_one)
+        for name in programs:
+            task = {"seed": seed, "quick": settings.quick, "plan": plan, **_PROGRAMS[name]}
+            ours = processes.run_worker(__name__, task, name != _ALL_CORES)
+            runs.setdefault(name, []).append(ours)
         for style in _STYLES:
             peer, line = processes.run_peer(
                 "JAX",
@@ -107,35 +116,13 @@ def measure(settings: Settings) -> Section:
                 runs.setdefault(f"JAX, {style}", []).append(peer)
             else:
                 lines.append(line)
-        all_cores = processes.run_worker(__name__, task, False)
-        runs.setdefault(_ALL_CORES, []).append(all_cores)
     title = (
         f"The quickstart's training of {plan.iterations:,} iterations, one core where nothing else"
         f" is said, median of {settings.rounds} seeds in turns"
     )
     rows = [_HEADS, *(_row(name, of_program) for name, of_program in runs.items())]
-    notes, figures = list(dict.fromkeys(lines)), _figures(runs)
-    if one_step_runs:
-        of_one_step = _figures_of_one_step(one_step_runs)
-        figures |= of_one_step
-        notes += [
-            "",
-            f"SlateQ of one step, from newest frames: {of_one_step['learning.one_step_rate']:,.0f}"
-            f" user steps a CPU second, {of_one_step['learning.one_step_ratio']:.1f} times the"
-            f" paper's set-up, return {of_one_step['learning.one_step_return']:.1f}",
-        ]
-    return section(settings, title, rows, figures, _BARS, notes, details=runs | one_step_runs)
-
-
-def _figures_of_one_step(runs: dict[str, list[dict[str, Any]]]) -> dict[str, float]:
-    paper, newest = (medians(runs[name], "user_steps_per_cpu_second")[0] for name in _ONE_STEP)
-    return {
-        "learning.one_step_rate": newest,
-        "learning.one_step_ratio": newest / paper,
-        "learning.one_step_return": statistics.mean(
-            run["return"] for run in runs["slate_q_one_step"]
-        ),
-    }
+    notes = list(dict.fromkeys(lines))
+    return section(settings, title, rows, _figures(runs), _BARS, notes, details=runs)
 
 
 def _figures(runs: dict[str, list[dict[str, Any]]]) -> dict[str, float]:
@@ -146,6 +133,9 @@ def _figures(runs: dict[str, list[dict[str, Any]]]) -> dict[str, float]:
     figures = {
         f"learning/{name}/user_steps_per_cpu_second": rate for name, (rate, _) in rates.items()
     }
+    if _NEWEST in rates:
+        figures["learning.one_step_ratio"] = rates[_NEWEST][0] / rates[_REPLAYED][0]
+        figures["learning.one_step_return"] = _mean_return(runs[_NEWEST])
     if _XLA in rates:
         figures["learning.xla"] = rates[_XLA][0] / rates[_ONE_CORE][0]
         for style in _STYLES:
@@ -154,12 +144,16 @@ def _figures(runs: dict[str, list[dict[str, Any]]]) -> dict[str, float]:
                 figures[f"learning.vs_jax_{style}"] = ratio
     ours = runs[_ONE_CORE]
     figures["learning.two_cores"] = rates[_ALL_CORES][1] / rates[_ONE_CORE][1]
-    figures["learning.return"] = statistics.mean(run["return"] for run in ours)
+    figures["learning.return"] = _mean_return(ours)
     figures["learning.peak_mb"] = medians(ours, "peak_mb")[0]
     if reached := _reached(ours):
         seconds = medians(reached, "cpu_seconds", "training_cpu_seconds")
         figures["learning.seconds_to_270"], figures["learning.training_seconds_to_270"] = seconds
     return figures
+
+
+def _mean_return(runs: Sequence[dict[str, Any]]) -> float:
+    return statistics.mean(run["return"] for run in runs)
 
 
 def _reached(runs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -177,13 +171,15 @@ def _row(name: str, runs: Sequence[dict[str, Any]]) -> tuple[str, ...]:
         "peak_mb",
     )
     to_return = ("not reached", "", "")
-    if reached := _reached(runs):
+    if name in (_NEWEST, _REPLAYED):
+        to_return = ("", "", "")
+    elif reached := _reached(runs):
         names = ("training_cpu_seconds", "cpu_seconds", "iterations")
         training, both, iterations = medians(reached, *names)
         to_return = (f"{training:.2f}", f"{both:.1f}", f"{iterations:,.0f}")
-    mean = statistics.mean(run["return"] for run in runs)
+    at_end = "" if runs[0]["return"] is None else f"{_mean_return(runs):.1f}"
     rates = (f"{rate:,.0f}", f"{wall_rate:,.0f}")
-    return (name, *rates, f"{start:.1f}", *to_return, f"{mean:.1f}", f"{peak:,.0f}")
+    return (name, *rates, f"{start:.1f}", *to_return, at_end, f"{peak:,.0f}")
 
 
 class Task(NamedTuple):
@@ -192,8 +188,8 @@ class Task(NamedTuple):
     seed: int
     quick: bool
     plan: Sequence[float]  # the fields of a `Plan`
-    jit_compile: bool = False
     config_file: str = "quickstart.gin"
+    bindings: Sequence[str] = ()
 
 
 def timed(task: Task) -> dict[str, Any]:
@@ -207,7 +203,7 @@ def timed(task: Task) -> dict[str, Any]:
         if training is None:
             bindings = (
                 f"experiment.seed = {task.seed}",
-                f"Iteration.jit_compile = {task.jit_compile}",
+                *task.bindings,
                 *(_QUICK if task.quick else ()),
             )
             config.load([task.config_file], bindings)

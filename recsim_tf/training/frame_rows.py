@@ -2,7 +2,6 @@
 
 import math
 
-import numpy as np
 import tensorflow as tf
 
 from recsim_tf.core import nests
@@ -65,7 +64,7 @@ def _places(spec: tf.TensorSpec) -> int:
     is_small = (
         spec.dtype.is_integer
         and isinstance(spec, BoundedTensorSpec)
-        and np.all(np.abs([spec.minimum.min(), spec.maximum.max()], dtype=float) <= _LARGEST)
+        and max(-float(spec.minimum.min()), float(spec.maximum.max())) <= _LARGEST
     )
     return 1 if is_small else spec.dtype.size // 2
 

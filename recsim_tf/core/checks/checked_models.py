@@ -203,14 +203,8 @@ class CheckedDocuments(DocumentModel):
         axes = {**self._corpora, "candidates": self.num_candidates}
         arguments = (num_corpora, num_candidates, corpus, user)
         distribution, draws = check_distribution(method, *arguments, **axes)
-        num_kinds = self.documents.num_kinds
-        if num_kinds is not None:
-            expected = f"must draw kinds, int32 in [0, num_kinds={num_kinds})"
-            for draw in draws:
-                if tf.nest.is_nested(draw) or draw.dtype != tf.int32:
-                    method.refuse(expected, described(draw))
-                if not ((draw >= 0) & (draw < num_kinds)).numpy().all():
-                    method.refuse(expected, int(draw[(draw < 0) | (draw >= num_kinds)][0]))
+        for draw in draws:
+            self._check_kinds(method, draw)
         return distribution
 
     def describe(self, draw: Nest, corpus: Nest):
@@ -228,6 +222,18 @@ class CheckedDocuments(DocumentModel):
                     "something else of the same kind",
                 )
         return documents
+
+    def _check_kinds(self, method: Method, draw: Nest) -> None:
+        """Requires the draw of documents that have kinds to be these kinds."""
+        num_kinds = self.documents.num_kinds
+        if num_kinds is None:
+            return
+        expected = f"must draw kinds, int32 in [0, num_kinds={num_kinds})"
+        if tf.nest.is_nested(draw) or draw.dtype != tf.int32:
+            method.refuse(expected, described(draw))
+        outside = draw[(draw < 0) | (draw >= num_kinds)]
+        if len(outside):
+            method.refuse(expected, int(outside[0]))
 
     def reveal(self, documents: Nest):
         return checked_or_none(self.documents, "reveal", documents, **self._axes(documents))
