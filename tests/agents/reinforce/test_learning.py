@@ -103,7 +103,7 @@ def test_on_policy_the_replay_is_not_drawn_from_and_off_policy_it_is():
         learning_rate=0.1,
     )
     loop = loop_of(agent, environment, batch_size=8, replay_length=40, collect_steps=1)
-    loop.collect(NUM_STEPS)
+    loop.collect(NUM_STEPS + 1)
     assert abs(loop.run(1).extra.importance_weight - 1) < 1e-5
     assert abs(loop.run(10).extra.importance_weight - 1) > 1e-3
 

@@ -200,7 +200,7 @@ def test_arguments_out_of_range_are_named_before_anything_is_written(tmp_path):
         ("experiment.baselines = ('seer',)", "baseline must be one of random, myopic, oracle"),
         (
             "SlateQTargets.num_steps = 9",
-            "train.warmup_iterations must be at least 9 for SlateQ, which learns from that many",
+            "train.warmup_iterations must be at least 10 for SlateQ, which learns from that many",
         ),
         (
             "experiment.mixed_precision = 'float8'",
