@@ -10,7 +10,7 @@ from tensorflow_probability import bijectors as tfb
 
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from recsim_tf.fitting.parameters.parameter import Parameter, element
-from recsim_tf.fitting.parameters.unconstrained import flatten
+from recsim_tf.fitting.searches.edges import value_and_gradient
 from recsim_tf.fitting.searches.objective import Objective
 
 # Larger parameters are summed up in tables.
@@ -91,20 +91,18 @@ def estimates(
     return result
 
 
-def error_of_draws(objective: Objective, covariance: np.ndarray) -> float:
-    """About the error of estimates that comes from draws of the likelihood, in standard errors, the
-    root mean square over parameters: from the step of Newton's method under fresh draws, which have
-    errors of their own. It is 0 where no covariance [P, P] is known, or nothing is drawn.
+def error_in_standard_errors(objective: Objective, covariance: np.ndarray) -> float:
+    """The largest error of estimates in their standard errors, as an objective sees it at them: the
+    step of Newton's method. It is 0 where no covariance [P, P] is known.
     """
-    gradient = objective.fresh_gradient()
-    if gradient is None or covariance.ndim == 1:
+    if covariance.ndim == 1:
         return 0.0
-    prior = flatten(objective.fitted.log_prior_and_gradients()[1])[: len(gradient)]
-    step = np.nan_to_num(covariance) @ (gradient + prior)
+    fitted = objective.fitted
+    _, gradient = value_and_gradient(objective, fitted.flat())
     errors = np.sqrt(np.diag(covariance))
     is_known = errors > 0
-    in_errors = step[is_known] / errors[is_known]
-    return float(np.sqrt(np.sum(in_errors**2) / max(2 * len(in_errors), 1)))
+    step = np.nan_to_num(covariance) @ gradient
+    return float(np.max(np.abs(step[is_known]) / errors[is_known], initial=0.0))
 
 
 def draw_values(

@@ -1,7 +1,6 @@
 """Maximum likelihood and maximum a posteriori estimates of a simulator's parameters."""
 
 import dataclasses
-import functools
 import warnings
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -18,7 +17,7 @@ from recsim_tf.fitting.estimates import (
     Estimates,
     ParameterEstimate,
     draw_values,
-    error_of_draws,
+    error_in_standard_errors,
     estimate_rows,
     estimates,
     named_elements,
@@ -41,6 +40,8 @@ from recsim_tf.support.summaries import table_html
 from recsim_tf.support.tables import frame, number
 
 _CONFIDENCE = 0.95  # of a fit without `uncertainty`
+# Of estimates by draws, in their standard errors: no interval moves by more.
+_LARGEST_ERROR = 0.2
 
 
 class FitResult(NamedTuple):
@@ -349,12 +350,15 @@ def fit(
         if information_of is not None and not best.progress.diverged:
             information = information_of()
         fit_estimates = estimates(fitted, information, confidence, edges)
-        error_of = functools.partial(error_of_draws, objective, fit_estimates.covariance)
-        enlarged = method.enlarged(error_of) if is_default else None
+        is_final = not is_default or best.progress.diverged
+        enlarged = None if is_final else method.enlarged()
         if enlarged is None:
             break
-        method = enlarged
-        objective = method.objective(fitted, train, seed)
+        by_more_draws = enlarged.objective(fitted, train, seed)
+        error = error_in_standard_errors(by_more_draws, fit_estimates.covariance)
+        if error <= _LARGEST_ERROR:
+            break
+        method, objective = enlarged, by_more_draws
         information_of = method.information_of(objective)
         if others is not None:
             of_others = method.of_new_users.objective(fitted, others, seed)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -20,6 +21,9 @@ _NEAR, _WIDE = (0.875, 1.0, 1.15), (0.125, 0.1, 1.5)
 # the step of differences.
 _LEAST_INFORMATION, _LONGEST_STEP, _DIFFERENCE = 0.02, 3.0, 0.05
 _NUM_STEPS = 10  # of Newton's method
+# Coordinates that a Gauss-Hermite rule integrates over, its most nodes of each, and the fewest
+# points at random beside it, for tests of it.
+_MOST_OF_RULE, _MOST_NODES, _FEWEST_BESIDE_RULE = 2, 32, 64
 _NUM_QUANTILES = 8  # of the model's own distribution, for its center and its units
 
 
@@ -72,8 +76,11 @@ class AdaptedProposals:
     """A normal distribution for each of some rows, of a draw of D coordinates in the unconstrained
     space, around the highest density of the draw given the session. The likelihood of the draw is
     kept as a normal one, of its curvature there. The product with the model's own distribution, at
-    any parameters, is the proposal: it moves and shrinks with that distribution. An eighth of the
-    points come from a wider normal, in which the session has less weight.
+    any parameters, is the proposal: it moves and shrinks with that distribution.
+
+    Up to two coordinates have the nodes of a Gauss-Hermite rule in this normal (Liu & Pierce 1994,
+    "A note on Gauss-Hermite quadrature"; Pinheiro & Bates 1995). More coordinates have points at
+    random, an eighth of them from a wider normal, in which the session has less weight.
 
     Args:
       num_rows: the number of rows.
@@ -88,59 +95,83 @@ class AdaptedProposals:
         self._precision = tf.Variable(zeros[..., tf.newaxis] * zeros[:, tf.newaxis])
         self._pull = tf.Variable(zeros)
 
+    def num_points(self, num_draws: int, at_random: bool) -> int:
+        """The points of a row from a number of draws, at least 2, see `draw`."""
+        if self.num_coordinates > _MOST_OF_RULE:
+            return num_draws
+        if at_random:
+            return max(num_draws, _FEWEST_BESIDE_RULE)
+        return self._num_nodes(num_draws) ** self.num_coordinates
+
+    def _num_nodes(self, num_draws: int) -> int:
+        """The nodes of each coordinate of a rule with no more nodes than draws, at least two."""
+        number = int(num_draws ** (1 / self.num_coordinates) + 1e-9)
+        return min(max(number, 2), _MOST_NODES)
+
     def draw(
         self,
         prior_of: Callable[[int], tfd.Distribution],
         rows: tf.Tensor,
         num_draws: int,
         seed: Seed,
+        at_random: bool = False,
     ) -> tuple[Nest, tf.Tensor]:
-        """Draws of rows int32 [M].
+        """Points of rows int32 [M].
 
         Args:
           prior_of: a function of C that gives the model's own distribution of C copies of the
             rows, [C M].
           rows: the rows.
-          num_draws: N, of each row.
-          seed: int32 [2].
+          num_draws: about the number of points N of each row, see `num_points`.
+          seed: int32 [2], of points at random.
+          at_random: whether points are at random where a rule has nodes too.
 
         Returns:
-          A nest of [N M, ...], one draw of all rows after the other; and the log-density of the
-          mixture of normals at them, [N M].
+          A nest of [N M, ...], one point of all rows after the other; and numbers [N M]. The
+          integral of a function is the mean over N of the function over their exponentials. They
+          are the log-density of the mixture of normals, less the log of the weight of a node.
         """
-        size, number = rows.shape[0], num_draws
-        num_wide = max(round(_WIDE[0] * number), 1)
+        number = self.num_points(num_draws, at_random)
         center, unit = center_and_unit(prior_of)
         precision, pull = tf.gather(self._precision, rows), tf.gather(self._pull, rows)
         precision, pull = (
             _outer(unit) * precision,
             unit * (pull - tf.linalg.matvec(precision, center)),
         )
-        seeds = random.split_seed(seed, 2)
-        points, normals = [], []
-        numbers = (num_wide, number - num_wide)
-        for part, own_seed, (_, weight, wider) in zip(numbers, seeds, (_WIDE, _NEAR), strict=False):
-            # The root of the information of the session and the model together.
-            eye = tf.eye(self.num_coordinates, dtype=unit.dtype)
-            root = tf.linalg.cholesky(eye + weight * precision)
-            loc = tf.linalg.cholesky_solve(root, weight * pull[..., tf.newaxis])[..., 0]
-            standard = self._points(part, size, own_seed)[..., tf.newaxis]
-            steps = tf.linalg.triangular_solve(root, standard, adjoint=True)[..., 0]
-            points.append(loc + wider * steps)
-            normals.append((part / number, loc, root / wider))
-        in_units = tf.concat(points, axis=0)
-        log_density = tf.reduce_logsumexp(
-            [math.log(part) + _log_normal(in_units - loc, root) for part, loc, root in normals],
-            axis=0,
-        )
+        log_weights: np.ndarray | float
+        if at_random or self.num_coordinates > _MOST_OF_RULE:
+            in_units, log_density = self._at_random(number, precision, pull, seed)
+            log_weights = 0.0
+        else:
+            nodes, log_weights = _gauss_hermite(self._num_nodes(num_draws), self.num_coordinates)
+            normal = _Normal.of(precision, pull)
+            in_units = normal.at(tf.constant(nodes, unit.dtype)[:, tf.newaxis])
+            log_density = normal.log_prob(in_units)
         log_density -= tf.reduce_sum(tf.math.log(unit), axis=-1)
+        log_density -= tf.cast(log_weights, unit.dtype)
         points = center + unit * in_units
         prior = prior_of(number)
         bijector = bijector_to("initial draws", prior)
         _, specs = packed_draws(bijector.inverse(random.sample(prior, random.as_seed(0))))
-        coordinates = tf.reshape(points, [number * size, -1])
+        coordinates = tf.reshape(points, [number * rows.shape[0], -1])
         draw, log_det = forward(bijector, unpack(coordinates, specs))
         return draw, tf.reshape(log_density, [-1]) - log_det
+
+    def _at_random(
+        self, number: int, precision: tf.Tensor, pull: tf.Tensor, seed: Seed
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Points [N, M, D] of the mixture of two normals, and its log-density [N, M]."""
+        num_wide = max(round(_WIDE[0] * number), 1)
+        seeds = random.split_seed(seed, 2)
+        points, normals = [], []
+        numbers = (num_wide, number - num_wide)
+        for part, own_seed, (_, weight, wider) in zip(numbers, seeds, (_WIDE, _NEAR), strict=False):
+            normal = _Normal.of(weight * precision, weight * pull, wider)
+            points.append(normal.at(self._points(part, pull.shape[0], own_seed)))
+            normals.append((math.log(part / number), normal))
+        in_units = tf.concat(points, axis=0)
+        log_densities = [log_part + normal.log_prob(in_units) for log_part, normal in normals]
+        return in_units, tf.reduce_logsumexp(log_densities, axis=0)
 
     def _points(self, number: int, size: int, seed: Seed) -> tf.Tensor:
         """Standard normal points [N, M, D]: those of a Halton sequence, shifted at random for each
@@ -230,14 +261,44 @@ class AdaptedProposals:
         self._pull.scatter_nd_update(place, pull)
 
 
-def _log_normal(steps: tf.Tensor, root: tf.Tensor) -> tf.Tensor:
-    """The log-densities [N, M] of normals at steps [N, M, D] from their means, by roots [M, D, D]
-    of their information.
+class _Normal(NamedTuple):
+    """Normals of M rows, in units of the model's own distribution."""
+
+    loc: tf.Tensor  # [M, D]
+    root: tf.Tensor  # [M, D, D], of the information
+
+    @classmethod
+    def of(cls, precision: tf.Tensor, pull: tf.Tensor, wider: float = 1.0) -> "_Normal":
+        """The normals of the information of sessions [M, D, D] and of the model together, with so
+        many times their standard deviations.
+        """
+        eye = tf.eye(pull.shape[1], dtype=pull.dtype)
+        root = tf.linalg.cholesky(eye + precision)
+        return cls(tf.linalg.cholesky_solve(root, pull[..., tf.newaxis])[..., 0], root / wider)
+
+    def at(self, standard: tf.Tensor) -> tf.Tensor:
+        """The points [N, M, D] at standard normal ones, [N, M, D] or [N, 1, D]."""
+        shape = [standard.shape[0], *self.loc.shape]
+        columns = tf.broadcast_to(standard, shape)[..., tf.newaxis]
+        return self.loc + tf.linalg.triangular_solve(self.root, columns, adjoint=True)[..., 0]
+
+    def log_prob(self, points: tf.Tensor) -> tf.Tensor:
+        """The log-densities [N, M] of points [N, M, D]."""
+        standard = tf.linalg.matvec(self.root, points - self.loc, transpose_a=True)
+        constant = 0.5 * math.log(2 * math.pi)
+        log_roots = tf.math.log(tf.linalg.diag_part(self.root))
+        return tf.reduce_sum(log_roots - 0.5 * standard**2 - constant, axis=-1)
+
+
+def _gauss_hermite(num_nodes: int, num_coordinates: int) -> tuple[np.ndarray, np.ndarray]:
+    """The nodes [N, D] of a rule for a standard normal, and the logs of N times their weights,
+    [N, 1], which have a mean of one.
     """
-    standard = tf.linalg.matvec(root, steps, transpose_a=True)
-    constant = 0.5 * math.log(2 * math.pi)
-    log_roots = tf.math.log(tf.linalg.diag_part(root))
-    return tf.reduce_sum(log_roots - 0.5 * standard**2 - constant, axis=-1)
+    nodes, weights = np.polynomial.hermite_e.hermegauss(num_nodes)
+    by_axis = np.meshgrid(*[nodes] * num_coordinates, indexing="ij")
+    of_axes = np.meshgrid(*[weights / weights.mean()] * num_coordinates, indexing="ij")
+    log_weights = np.sum(np.log(of_axes), axis=0)
+    return np.stack([each.ravel() for each in by_axis], axis=1), log_weights.reshape(-1, 1)
 
 
 def _outer(vectors: tf.Tensor) -> tf.Tensor:

@@ -19,8 +19,10 @@ from recsim_tf.logs.log import Sessions
 from recsim_tf.logs.missing import lacks_innovations
 from recsim_tf.logs.trajectories import scoring_simulator
 
-# Draws of each session: from the model's own distribution, and from adapted proposals.
-_NUM_DRAWS, _NUM_ADAPTED = 200, 16
+# Draws of each session: from the model's own distribution; and adapted points, by the coordinates
+# of what is hidden. One and two have a rule of nine nodes, and of five times five.
+_NUM_DRAWS, _NUM_ADAPTED = 200, {1: 9, 2: 25}
+_NUM_ADAPTED_OF_MORE = 16
 # More make a normal proposal, and its curvature, expensive.
 _MOST_COORDINATES = 32
 
@@ -30,11 +32,11 @@ def default_method(simulator: Simulator, log: Sessions) -> SessionMethod:
 
     Returns:
       `Exact()` where the log has all draws. `Classes()` where it lacks a class of users. Where it
-      lacks other initial draws, `Draws(16, points="adapted")`, from which `fit` goes on to more
-      draws if their noise is not small; `Draws(200)` if some of them are neither finite nor
-      continuous; and `MeanField()`, which has no standard errors, if they have more
-      than 32 coordinates. `Particles()` where it lacks innovations, with `Classes()` or
-      `MeanField()` for initial draws that it lacks too.
+      lacks other initial draws, `Draws(points="adapted")` with 9 draws of one number, 25 of two and
+      16 of more, from which `fit` goes on to more draws if more would move the estimates;
+      `Draws(200)` if some of them are neither finite nor continuous; and `MeanField()`, which has
+      no standard errors, if they have more than 32 coordinates. `Particles()` where it lacks
+      innovations, with `Classes()` or `MeanField()` for initial draws that it lacks too.
 
     Raises:
       ValueError: for a log without sessions, or one that lacks several fields of the initial draws.
@@ -63,7 +65,9 @@ def default_method(simulator: Simulator, log: Sessions) -> SessionMethod:
 def _by_draws(priors: Sequence[tfd.Distribution]) -> InitialMethod:
     """The method for initial draws of these distributions, not all of them finite."""
     try:
-        number = sum(map(num_coordinates, priors))
+        numbers = list(map(num_coordinates, priors))
     except ValueError:
         return Draws(_NUM_DRAWS)
-    return Draws(_NUM_ADAPTED, points="adapted") if number <= _MOST_COORDINATES else MeanField()
+    if sum(numbers) > _MOST_COORDINATES:
+        return MeanField()
+    return Draws(_NUM_ADAPTED.get(max(numbers), _NUM_ADAPTED_OF_MORE), points="adapted")

@@ -34,8 +34,6 @@ from recsim_tf.logs.missing import Part
 FEWEST_EFFECTIVE_DRAWS = 10
 # Of the parts that are known. They matter only where these depend on the draws that are not.
 _DRAWS_OF_KNOWN = 100
-# Of the draws, in standard errors of the estimates, which it makes 2 % larger.
-_LARGEST_ERROR = 0.2
 # The factor by which draws become more, and their largest number.
 _MORE, _MOST_DRAWS = 4, 1024
 _KINDS = {"random": "draws", "halton": "Halton points", "adapted": "adapted points"}
@@ -70,12 +68,15 @@ class Draws(InitialMethod):
     without a jackknife, as the literature does. The fresh points of the reported likelihood are the
     next ones of the sequence.
 
-    Adapted points come from two normals of each session, around the draw that the session makes
-    most probable, with the curvature there, and for an eighth of the points wider (Hesterberg 1995,
-    "Weighted average importance sampling and defensive mixture distributions"). The normals have
-    Halton points that are shifted at random for each session, and their opposites. 16 adapted
-    points do as well as hundreds of draws, also where a session tells almost all of its user.
-    `LBFGS` begins again with normals that are adapted to its end, until it stays there.
+    Adapted points come from a normal of each session, around the draw that the session makes most
+    probable, with the curvature there. Draws of one or two numbers have the nodes of a
+    Gauss-Hermite rule, as many as `num_draws` allows: 25 are 5 times 5 (Pinheiro & Bates 1995,
+    "Approximations to the log-likelihood function in the nonlinear mixed-effects model"). They do
+    as well as hundreds of draws, also where a session tells almost all of its user. Draws of more
+    numbers have Halton points that are shifted at random for each session, and their opposites; an
+    eighth of them are of a wider normal (Hesterberg 1995, "Weighted average importance sampling and
+    defensive mixture distributions"). Fresh points are at random in either case. `LBFGS` begins
+    again with normals that are adapted to its end, until it stays there.
 
     Memory grows with the number of draws, and with the batch size of the search.
 
@@ -101,12 +102,10 @@ class Draws(InitialMethod):
         """See `InitialMethod.treatment`."""
         return f"summed out by {self.num_draws} {_KINDS[self.points]} of each session"
 
-    def enlarged(self, error_of: Callable[[], float]) -> "Draws | None":
+    def enlarged(self) -> "Draws | None":
         """See `Method.enlarged`."""
         number = _MORE * self.num_draws
-        if number > _MOST_DRAWS or error_of() <= _LARGEST_ERROR:
-            return None
-        return dataclasses.replace(self, num_draws=number)
+        return dataclasses.replace(self, num_draws=number) if number <= _MOST_DRAWS else None
 
     def information_of(self, objective: Any) -> Callable[[], np.ndarray] | None:
         """See `Method.information_of`. Adapted points stay where they are while parameters change,
@@ -172,14 +171,17 @@ class Draws(InitialMethod):
             return of_copies
 
         def score(simulator, sessions, rows, seeds):
-            number, size = self.num_draws, rows.shape[0]
+            size = rows.shape[0]
+            number = proposals.num_points(self.num_draws, seeds.are_fresh)
             own_rows = rows + tf.range(size) // lacking.batch_size * lacking.num_sessions
             priors = prior_of(simulator, sessions, rows)
             if seeds.adapts:
                 proposals.adapt(priors, own_rows, density(simulator, sessions, rows, seeds))
                 if not inner.is_adapted:
                     return Scored(tf.zeros([size], lacking.users.dtype))
-            draw, log_density = proposals.draw(priors, own_rows, number, seeds.initial)
+            draw, log_density = proposals.draw(
+                priors, own_rows, self.num_draws, seeds.initial, at_random=seeds.are_fresh
+            )
             simulator, copied, all_rows = copied_sessions(simulator, sessions, rows, number)
             scored = inner.score(simulator, part.filled(copied, draw), all_rows, seeds.of_inner())
             of_draws = scored.log_likelihood

@@ -56,14 +56,10 @@ class Method(abc.ABC):
         """
         return self
 
-    def enlarged(self, error_of: Callable[[], float]) -> "Method | None":
-        """The method with more draws; None where their error is small, or where more of them would
-        take too much memory.
-
-        Args:
-          error_of: a function that gives the error of draws in standard errors of the estimates.
+    def enlarged(self) -> "Method | None":
+        """The method with more draws; None where it has none, or more of them would take too much
+        memory.
         """
-        del error_of
         return None
 
     @abc.abstractmethod

@@ -309,16 +309,6 @@ class SessionsObjective(BatchObjective):
         total = float(np.sum(log_likelihood, dtype=np.float64))
         return Fresh(total, float(np.median(counts[is_drawn])) if is_drawn.any() else None)
 
-    def fresh_gradient(self) -> np.ndarray | None:
-        """See `Objective.fresh_gradient`."""
-        if not self._session_score.is_estimate:
-            return None
-        total = np.zeros(len(self.fitted.flat()))
-        for batch in self.batches():
-            _, gradients = self.value_and_gradients(batch, self._reported_seed)
-            total += flatten(_as_numpy(gradients))[: len(total)]
-        return total
-
     def climbed(self) -> float | None:
         """See `Objective.climbed`. Minibatches have draws of their own."""
         has_same_draws = self._session_score.is_estimate and isinstance(self._search, LBFGS)

@@ -14,7 +14,7 @@ from recsim_tf.fitting.searches.slopes import in_vectors, log_slopes
 
 # The slope of a bijector is how far a value follows its unconstrained element. An element may be at
 # the edge where it is no more than this part of the slope at the start or at zero.
-_SLOPE = 1e-3
+_SLOPE = 1e-2
 # It is at the edge if the gradient is smaller than this there, and one decade of the slope away:
 # less than a nat in all decades from there to the edge.
 _FLAT = 0.05

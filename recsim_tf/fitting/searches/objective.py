@@ -70,12 +70,6 @@ class Objective(abc.ABC):
         """
         return None
 
-    def fresh_gradient(self) -> np.ndarray | None:
-        """The gradient of the log-likelihood in the unconstrained parameters, float64 [P], under
-        draws that no search has had; None where nothing is drawn.
-        """
-        return None
-
     @abc.abstractmethod
     def known_log_density(self) -> float:
         """The part of the log-likelihood that is the log-density of the draws that the log has of
