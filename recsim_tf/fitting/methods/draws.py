@@ -100,7 +100,8 @@ class Draws(InitialMethod):
     @property
     def treatment(self) -> str:
         """See `InitialMethod.treatment`."""
-        return f"summed out by {self.num_draws} {_KINDS[self.points]} of each session"
+        most = "at most " if self.points == "adapted" else ""
+        return f"summed out by {most}{self.num_draws} {_KINDS[self.points]} of each session"
 
     def enlarged(self) -> "Draws | None":
         """See `Method.enlarged`."""
