@@ -251,6 +251,10 @@ class ChainObjective(Objective):
         missing = np.einsum("csp,csq->pq", deviations, deviations) / len(by_chain)
         return np.mean(curvatures, axis=0) - missing
 
+    def squared_scores(self) -> np.ndarray:
+        """See `Objective.squared_scores`; the mean over chains."""
+        return np.sum(self.session_scores() ** 2, axis=(0, 1)) / self.num_chains
+
     def session_scores(self) -> np.ndarray:
         """The gradients of the log-density of everything that was drawn in each session, in the
         unconstrained parameters, at the positions of the chains, float64 [C, S, P].

@@ -13,8 +13,9 @@ from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from recsim_tf.fitting.parameters.unconstrained import flatten
 from recsim_tf.fitting.searches.objective import Objective
 
-# Where the curvature is not known yet, and then as a part of the standard error that it implies.
-_FIRST_STEP, _PART_OF_ERROR = 1e-2, 0.5
+# Of differences of gradients: a part of the standard error that the scores imply, and the step where
+# they imply none.
+_PART_OF_ERROR, _STEP = 0.5, 1e-2
 # Of simulated likelihoods: the information of a direction, in units in which the diagonal is one,
 # from which on it is no noise; the part of the largest score that is rounding; and the sums of
 # scores beyond the number of parameters.
@@ -107,10 +108,9 @@ def curvature_information(objective: Objective) -> np.ndarray:
     def gradient():
         return flatten(objective.total()[1])
 
-    first_steps = _FIRST_STEP * np.maximum(np.abs(fitted.flat()), 1)
-    first = np.diag(_curvature(fitted, gradient, first_steps) + prior)
-    errors = 1 / np.sqrt(np.maximum(first, np.finfo(np.float32).eps))
-    steps = np.where(first > 0, _PART_OF_ERROR * errors, _FIRST_STEP)
+    information = objective.squared_scores() + np.diag(prior)
+    is_told = information > np.finfo(np.float32).eps
+    steps = np.where(is_told, _PART_OF_ERROR / np.sqrt(np.where(is_told, information, 1)), _STEP)
     return _curvature(fitted, gradient, steps) + prior
 
 

@@ -25,6 +25,9 @@ _NUM_POINTS = 400  # of the way on which they are looked for
 # A round that gains less, in nats, has moved by half a standard error at the most. The next one, by
 # proposals of that place, would move by a small part of this.
 _SMALL_GAIN = 0.1
+# A round is left out where no gradient is above this under the new proposals, in standard errors:
+# the maximum is then about so far away.
+_SMALL_GRADIENT = 0.02
 _MOST_ROUNDS = 6
 
 
@@ -100,7 +103,9 @@ def search_in_rounds(problem: Problem, search: Search) -> SearchState:
     for number in range(1, _MOST_ROUNDS):
         if state.progress.diverged or not objective.adapt() or not isinstance(search, LBFGS):
             break
-        before, _ = value_and_gradient(objective, objective.fitted.flat())
+        before, gradient = value_and_gradient(objective, objective.fitted.flat())
+        if np.max(np.abs(gradient * state.units)) < _SMALL_GRADIENT:
+            break
         later = search.run(problem.in_folder(f"round{number}")._replace(units=state.units))
         later.go_to_best()
         later.progress.history = joined(state.progress.history, later.progress.history)

@@ -71,6 +71,13 @@ class Objective(abc.ABC):
         return None
 
     @abc.abstractmethod
+    def squared_scores(self) -> np.ndarray:
+        """An estimate of the sum over sessions of the squared gradients of each session in the
+        unconstrained parameters, float64 [P]. It is about the observed information of each, and
+        gives the units of a search and the steps of differences.
+        """
+
+    @abc.abstractmethod
     def known_log_density(self) -> float:
         """The part of the log-likelihood that is the log-density of the draws that the log has of
         its users before they respond: initial draws, and innovations, such as contexts. The rest is
@@ -105,10 +112,3 @@ class BatchObjective(Objective):
         self, batch: Any, seed: Seed | None = None
     ) -> tuple[tf.Tensor, list[tf.Tensor]]:
         """The sum over the sessions of a batch, and its gradients in `variables`."""
-
-    @abc.abstractmethod
-    def squared_scores(self) -> np.ndarray:
-        """An estimate of the sum over sessions of the squared gradients of each session in the
-        unconstrained parameters, float64 [P]. It is about the observed information of each, and
-        gives the units of a search.
-        """
