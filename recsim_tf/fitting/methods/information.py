@@ -13,8 +13,7 @@ from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from recsim_tf.fitting.parameters.unconstrained import flatten
 from recsim_tf.fitting.searches.objective import Objective
 
-# Of differences of gradients: a part of the standard error that the scores imply, and the step where
-# they imply none.
+# Steps of differences of gradients: a part of the standard error that the scores imply, or this.
 _PART_OF_ERROR, _STEP = 0.5, 1e-2
 # Of simulated likelihoods: the information of a direction, in units in which the diagonal is one,
 # from which on it is no noise; the part of the largest score that is rounding; and the sums of

@@ -334,8 +334,8 @@ class SessionsObjective(BatchObjective):
             )
 
     def squared_scores(self) -> np.ndarray:
-        """See `Objective.squared_scores`. The gradient of the sum over sessions with signs at random
-        has these expected squares (Hutchinson 1990).
+        """See `Objective.squared_scores`. The gradient of the sum over sessions with signs at
+        random has these expected squares (Hutchinson 1990).
         """
         return np.mean(self.signed_scores(_NUM_SIGNS) ** 2, axis=0)
 
