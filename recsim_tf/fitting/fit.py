@@ -40,7 +40,7 @@ from recsim_tf.support.summaries import table_html
 from recsim_tf.support.tables import frame, number
 
 _CONFIDENCE = 0.95  # of a fit without `uncertainty`
-# Of estimates by draws, in their standard errors: no interval moves by more.
+# Of estimates by draws, in their standard errors, as four times as many draws see it.
 _LARGEST_ERROR = 0.2
 
 

@@ -104,9 +104,8 @@ class AdaptedProposals:
         return self._num_nodes(num_draws) ** self.num_coordinates
 
     def _num_nodes(self, num_draws: int) -> int:
-        """The nodes of each coordinate of a rule with no more nodes than draws, at least two."""
-        number = int(num_draws ** (1 / self.num_coordinates) + 1e-9)
-        return min(max(number, 2), _MOST_NODES)
+        """The nodes of each coordinate of a rule with no more nodes than draws."""
+        return min(int(num_draws ** (1 / self.num_coordinates) + 1e-9), _MOST_NODES)
 
     def draw(
         self,

@@ -173,7 +173,9 @@ class Draws(InitialMethod):
 
         def score(simulator, sessions, rows, seeds):
             size = rows.shape[0]
-            number = proposals.num_points(self.num_draws, seeds.are_fresh)
+            # The normals of an inner part belong to the points of this one, which stay.
+            at_random = seeds.are_fresh and not inner.is_adapted
+            number = proposals.num_points(self.num_draws, at_random)
             own_rows = rows + tf.range(size) // lacking.batch_size * lacking.num_sessions
             priors = prior_of(simulator, sessions, rows)
             if seeds.adapts:
@@ -181,7 +183,7 @@ class Draws(InitialMethod):
                 if not inner.is_adapted:
                     return Scored(tf.zeros([size], lacking.users.dtype))
             draw, log_density = proposals.draw(
-                priors, own_rows, self.num_draws, seeds.initial, at_random=seeds.are_fresh
+                priors, own_rows, self.num_draws, seeds.initial, at_random
             )
             simulator, copied, all_rows = copied_sessions(simulator, sessions, rows, number)
             scored = inner.score(simulator, part.filled(copied, draw), all_rows, seeds.of_inner())

@@ -137,7 +137,8 @@ class PairedRaters(Raters):
     """Raters whose mean is the sum of two hidden numbers."""
 
     def initial_draws(self, num_users):
-        normal = tfd.Normal(*(tf.fill([num_users], tf.cast(x, self.dtype)) for x in (0.2, 1.06)))
+        numbers = (MEAN / 2, SPREAD / 2**0.5)
+        normal = tfd.Normal(*(tf.fill([num_users], tf.cast(x, self.dtype)) for x in numbers))
         return tfd.JointDistributionNamed(Pair(normal, normal))
 
     def initial_state(self, draw):
@@ -149,10 +150,37 @@ def test_two_numbers_have_a_rule_of_as_many_nodes_as_fit():
     log = log_of(2.0)
     paired = simulator(2.0).replaced(users=PairedRaters(MEAN, SPREAD, 2.0, dtype=tf.float64))
     fitted = FittedSimulator(paired, {"users.noise": Parameter(2.0, "positive")})
-    expected = evidence(log, 2.0)
-    # 1.06 root(2) is 1.4991, and not 1.5.
     by_rule = Draws(30, points="adapted").objective(fitted, log)
-    np.testing.assert_allclose(by_rule.by_session(), expected, atol=0.005)
+    np.testing.assert_allclose(by_rule.by_session(), evidence(log, 2.0), atol=0.002)
+
+
+class Triple(NamedTuple):
+    """Two hidden numbers and a logged one, [B] each."""
+
+    first: Any
+    second: Any
+    age: Any
+
+
+class AgedRaters(PairedRaters):
+    """Paired raters with an age that does nothing."""
+
+    def initial_draws(self, num_users):
+        pair = super().initial_draws(num_users).model
+        return tfd.JointDistributionNamed(Triple(pair.first, pair.second, pair.first))
+
+
+@pytest.mark.slow
+def test_parts_that_are_hidden_beside_a_logged_one_have_rules_and_fresh_points():
+    log = log_of(2.0)
+    aged = simulator(2.0).replaced(users=AgedRaters(MEAN, SPREAD, 2.0, dtype=tf.float64))
+    log = log._replace(initial={"age": np.full(NUM_SESSIONS, 0.5)})
+    fitted = FittedSimulator(aged, {"users.noise": Parameter(2.0, "positive")})
+    objective = Draws(16, points="adapted").objective(fitted, log)
+    of_age = norm.logpdf(0.5, MEAN / 2, SPREAD / 2**0.5)
+    np.testing.assert_allclose(objective.by_session(), evidence(log, 2.0) + of_age, atol=0.01)
+    expected = float(np.sum(evidence(log, 2.0) + of_age))
+    assert objective.under_fresh_draws().log_likelihood == pytest.approx(expected, abs=1.0)
 
 
 class Skewed(Raters):
