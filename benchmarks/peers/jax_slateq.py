@@ -3,7 +3,7 @@
 Run by `benchmarks/speed.py learning` with an interpreter that has JAX, Flax and Optax (nothing of
 recsim_tf is needed):
 
-    python jax_slateq.py --style=idiomatic --seed=0 --users=2048 --batch=60 --iterations=1000
+    python jax_slateq.py --style=idiomatic --seed=0 --users=2048 --batch=20 --iterations=1000
 
 The same as in recsim_tf: SlateQ with a `SessionQNetwork` in InterestEvolution-v1, the differential
 target, lambda-returns of 100 steps by the clock of rewards, the clicks and impressions of a session
@@ -35,77 +35,11 @@ JAX's default, and frames as single rows.
 The last line is JSON, see `learning_clock.py`. Exits with status 3 where a library is missing.
 """
 
-import argparse
-import functools
-import json
-import platform
-import sys
-
-import interest_evolution as evolution
-import learning_clock
-
-try:
-    import flax
-    import jax
-    import optax
-except ImportError as error:
-    print(f"{type(error).__name__}: {error}", file=sys.stderr)
-    sys.exit(evolution.MISSING)
-
+import jax_training
 import slateq_idiomatic
 import slateq_tuned
 
-STYLES = {"idiomatic": slateq_idiomatic.SlateQ, "tuned": slateq_tuned.TunedSlateQ}
-
-
-def repeated(function):
-    """A compiled function (training, number) -> training that repeats a function of a training."""
-
-    @functools.partial(jax.jit, donate_argnums=0)
-    def repeat(training, number):
-        return jax.lax.fori_loop(0, number, lambda _, training: function(training), training)
-
-    return repeat
-
-
-def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--style", choices=list(STYLES), default="idiomatic")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--users", type=int, default=2048)
-    parser.add_argument("--batch", type=int, default=60, help="sequences of a train step")
-    learning_clock.add_arguments(parser)
-    arguments = parser.parse_args()
-    agent, key = STYLES[arguments.style](), jax.random.key(arguments.seed)
-    start = jax.jit(
-        agent.start, static_argnames="num_users", compiler_options=agent.compiler_options
-    )
-    collect, iterate = (
-        repeated(function)
-        for function in (agent.collect, functools.partial(agent.iterate, arguments.batch))
-    )
-    mean_return = jax.jit(agent.evaluate, static_argnames="num_sessions")
-    training = None
-
-    def advance(number):
-        nonlocal training
-        if training is None:
-            # An iteration collects at its end, so what the first one would collect is added.
-            training = collect(start(key, num_users=arguments.users), slateq_idiomatic.WARM_UP + 1)
-        training = jax.block_until_ready(iterate(training, number))
-        return number * arguments.users
-
-    def evaluate(num_sessions):
-        evaluation_key = jax.random.fold_in(key, 1)
-        return float(mean_return(training.average, evaluation_key, num_sessions=num_sessions))
-
-    result = learning_clock.measure(learning_clock.Plan.of(arguments), advance, evaluate)
-    versions = {library.__name__: library.__version__ for library in (jax, flax, optax)}
-    versions |= {"python": platform.python_version()}
-    print(json.dumps({"style": arguments.style, **result, "versions": versions}))
-
-
 if __name__ == "__main__":
-    main()
+    jax_training.main(
+        __doc__, {"idiomatic": slateq_idiomatic.SlateQ, "tuned": slateq_tuned.TunedSlateQ}
+    )

@@ -61,11 +61,12 @@ class SessionValues(NamedTuple):
 class Perceptron(nn.Module):
     outputs: int
     starts_at_zero: bool = False
+    hidden_units: tuple[int, ...] = HIDDEN_UNITS
 
     @nn.compact
     def __call__(self, rows):
         initial = nn.initializers.glorot_uniform()
-        for units in HIDDEN_UNITS:
+        for units in self.hidden_units:
             rows = nn.relu(nn.Dense(units, kernel_init=initial)(rows))
         last = nn.initializers.zeros if self.starts_at_zero else initial
         return nn.Dense(self.outputs, kernel_init=last)(rows)
@@ -92,6 +93,11 @@ class Training(NamedTuple):
     num_added: jax.Array
     key: jax.Array
 
+    @property
+    def served(self):
+        """The weights that are evaluated."""
+        return self.average
+
 
 def ratio(numerator, denominator):
     """A ratio, or 0 where the denominator is not positive."""
@@ -106,6 +112,8 @@ class SlateQ:
     optimizer = optax.adam(
         optax.cosine_decay_schedule(LEARNING_RATE, DECAY_STEPS, ALPHA), eps=ADAM_EPSILON
     )
+    # An iteration collects at its end, so what the first iteration would collect is added.
+    warm_up, steps_per_iteration = WARM_UP + 1, 1
     # Of the program that makes a training.
     compiler_options: ClassVar[dict[str, Any]] = {}
 

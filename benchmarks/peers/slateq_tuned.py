@@ -39,6 +39,34 @@ class DrawnInterestEvolution(TunedInterestEvolution):
         return key < probability
 
 
+def drawn(key, num_users, num_more):
+    """The numbers of a step of all users: those of a transition, and `num_more` uniforms
+    [num_more, B].
+    """
+    size = [3 + NUM_CANDIDATES + num_more, num_users]
+    # A flat block is drawn in less time than one of two axes.
+    draws = jax.random.uniform(key, [size[0] * size[1]]).reshape(size)
+    quality, choice, direction = draws[:3]
+    topics, more = jnp.split(draws[3:], [NUM_CANDIDATES])
+    # Half a step of the uniforms away from 0 and 1.
+    quality = jnp.sqrt(2.0) * jax.lax.erf_inv(2 * quality - 1 + 2.0**-24)
+    return Keys(quality, choice, direction, topics.T), more
+
+
+def with_newcomers(key, users, done):
+    """Users, with new ones in the places of those who are done. New users are drawn where anybody
+    is.
+    """
+
+    def seat_newcomers():
+        uniforms = jax.random.uniform(key, [users.interests.size], minval=-1.0)
+        return jnp.where(done[:, None], uniforms.reshape(users.interests.shape), users.interests)
+
+    interests = jax.lax.cond(jnp.any(done), seat_newcomers, lambda: users.interests)
+    budget = jnp.where(done, evolution.TIME_BUDGET, users.budget)
+    return users._replace(interests=interests, budget=budget)
+
+
 class TunedSlateQ(SlateQ):
     """The agent and its training in the tuned style."""
 
@@ -87,27 +115,13 @@ class TunedSlateQ(SlateQ):
     def step(self, key, params, sessions, epsilon):
         draws_key, reset_key = jax.random.split(key)
         num_users = sessions.user.budget.shape[0]
-        size = [4 + NUM_CANDIDATES + SLATE_SIZE, num_users]
-        # A flat block is drawn in less time than one of two axes.
-        draws = jax.random.uniform(draws_key, [size[0] * size[1]]).reshape(size)
-        explore, quality, choice, direction = draws[:4]
-        topics, ranks = jnp.split(draws[4:].T, [NUM_CANDIDATES], axis=1)
-        # Half a step of the uniforms away from 0 and 1.
-        quality = jnp.sqrt(2.0) * jax.lax.erf_inv(2 * quality - 1 + 2.0**-24)
+        keys, draws = drawn(draws_key, num_users, 1 + SLATE_SIZE)
+        explore, ranks = draws[0], draws[1:].T
         random = jax.vmap(self.environment.draw_slate)(ranks)
         slates = jnp.where(explore[:, None] < epsilon, random, self.best_slates(params, sessions))
-        keys = Keys(quality, choice, direction, topics)
         after, reward, done, choice = jax.vmap(self.transition)(keys, sessions, slates)
         frames = jax.vmap(self.frame)(sessions, slates, choice, reward, done)
-
-        def seat_newcomers():
-            drawn = jax.random.uniform(reset_key, [num_users * NUM_TOPICS], minval=-1.0)
-            new = drawn.reshape(num_users, NUM_TOPICS)
-            return jnp.where(done[:, None], new, after.user.interests)
-
-        interests = jax.lax.cond(jnp.any(done), seat_newcomers, lambda: after.user.interests)
-        budget = jnp.where(done, evolution.TIME_BUDGET, after.user.budget)
-        user = after.user._replace(interests=interests, budget=budget)
+        user = with_newcomers(reset_key, after.user, done)
         impressions, clicks = (
             jnp.where(done[:, None], 0.0, counts) for counts in (after.impressions, after.clicks)
         )

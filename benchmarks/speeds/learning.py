@@ -37,14 +37,20 @@ _QUICK = (
 _ONE_STEP = "interest_evolution/slate_q_one_step.gin"
 _ONE_STEP_PLAN = Plan(iterations=600, chunk=100, to_return=0.0)
 _WARM_UP = 120
+_COMPILED = ("Iteration.jit_compile = True",)
 _MAX_STEPS = {False: 2000, True: 3}
 _ONE_CORE, _XLA, _ALL_CORES = "recsim_tf", "recsim_tf, XLA", "recsim_tf, all cores"
 _NEWEST, _REPLAYED = "one step, newest frames", "one step, replayed"
+_REINFORCE, _REINFORCE_XLA = "REINFORCE", "REINFORCE, XLA"
+_REINFORCE_TASK = {
+    "config_file": "interest_evolution/reinforce.gin",
+    "plan": Plan(iterations=150, chunk=50, to_return=0.0),
+}
 # What the task of each program has beside the seed and the plan; its name says whether it has one
 # core.
 _PROGRAMS: dict[str, dict[str, Any]] = {
     _ONE_CORE: {},
-    _XLA: {"bindings": ("Iteration.jit_compile = True",)},
+    _XLA: {"bindings": _COMPILED},
     _NEWEST: {"config_file": _ONE_STEP, "plan": _ONE_STEP_PLAN},
     _REPLAYED: {
         "config_file": _ONE_STEP,
@@ -54,9 +60,16 @@ _PROGRAMS: dict[str, dict[str, Any]] = {
             "SlateQTargets.update_tau = 0.01",
         ),
     },
+    _REINFORCE: _REINFORCE_TASK,
+    _REINFORCE_XLA: {**_REINFORCE_TASK, "bindings": _COMPILED},
     _ALL_CORES: {},
 }
 _STYLES = ("tuned", "idiomatic")
+# The scripts of the peers, by the programs whose users, sequences and plan they have.
+_PEERS = {
+    _ONE_CORE: ("JAX", "jax_slateq.py"),
+    _REINFORCE: ("REINFORCE in JAX", "jax_reinforce.py"),
+}
 _HEADS = (
     "",
     "user steps a CPU second",
@@ -89,6 +102,7 @@ def measure(settings: Settings) -> Section:
     time; `learning.xla` is the rate under XLA over the rate in graph mode. `learning.return` is a
     mean over the rounds, the others are of medians. `learning.one_step_...` are of SlateQ of one
     step from newest frames, `learning.one_step_ratio` over its rate with a replay.
+    `learning.reinforce_vs_jax` is under XLA, over the tuned peer.
     """
     plan = _PLANS[settings.quick]
     # A quick run does not compile, and has a single training.
@@ -100,22 +114,23 @@ def measure(settings: Settings) -> Section:
             task = {"seed": seed, "quick": settings.quick, "plan": plan, **_PROGRAMS[name]}
             ours = processes.run_worker(__name__, task, name != _ALL_CORES)
             runs.setdefault(name, []).append(ours)
-        for style in _STYLES:
-            peer, line = processes.run_peer(
-                "JAX",
-                "jax-python",
-                settings.jax_python,
-                "jax_slateq.py",
-                style=style,
-                seed=seed,
-                users=ours["users"],
-                batch=ours["batch"],
-                **plan._asdict(),
-            )
-            if peer:
-                runs.setdefault(f"JAX, {style}", []).append(peer)
-            else:
-                lines.append(line)
+            for style in _STYLES if name in _PEERS else ():
+                peer_name, script = _PEERS[name]
+                peer, line = processes.run_peer(
+                    "JAX",
+                    "jax-python",
+                    settings.jax_python,
+                    script,
+                    style=style,
+                    seed=seed,
+                    users=ours["users"],
+                    batch=ours["batch"] or 0,
+                    **task["plan"]._asdict(),
+                )
+                if peer:
+                    runs.setdefault(f"{peer_name}, {style}", []).append(peer)
+                else:
+                    lines.append(line)
     title = (
         f"The quickstart's training of {plan.iterations:,} iterations, one core where nothing else"
         f" is said, median of {settings.rounds} seeds in turns"
@@ -136,6 +151,13 @@ def _figures(runs: dict[str, list[dict[str, Any]]]) -> dict[str, float]:
     if _NEWEST in rates:
         figures["learning.one_step_ratio"] = rates[_NEWEST][0] / rates[_REPLAYED][0]
         figures["learning.one_step_return"] = _mean_return(runs[_NEWEST])
+    if _REINFORCE_XLA in rates:
+        figures["learning.reinforce_return"] = _mean_return(runs[_REINFORCE_XLA])
+        for style, name in (("tuned", "vs_jax"), ("idiomatic", "vs_jax_idiomatic")):
+            if peers := runs.get(f"REINFORCE in JAX, {style}"):
+                ratio = rates[_REINFORCE_XLA][0] / rates[f"REINFORCE in JAX, {style}"][0]
+                figures[f"learning.reinforce_{name}"] = ratio
+                figures[f"learning.reinforce_return_{style}"] = _mean_return(peers)
     if _XLA in rates:
         figures["learning.xla"] = rates[_XLA][0] / rates[_ONE_CORE][0]
         for style in _STYLES:
@@ -171,7 +193,7 @@ def _row(name: str, runs: Sequence[dict[str, Any]]) -> tuple[str, ...]:
         "peak_mb",
     )
     to_return = ("not reached", "", "")
-    if name in (_NEWEST, _REPLAYED):
+    if name in (_NEWEST, _REPLAYED) or _REINFORCE in name:
         to_return = ("", "", "")
     elif reached := _reached(runs):
         names = ("training_cpu_seconds", "cpu_seconds", "iterations")

@@ -40,12 +40,15 @@ class CollectMetrics(tf.Module):
         }
         self._shapes = shapes(self._measures, environment.simulator)
         of_sessions = ("episodes", "reward", "squared_reward", "length", "running")
+        num_users = environment.batch_size
+        # Each user has totals, which are summed when they are read. On an accelerator a sum over
+        # users at each step would be a kernel for each name.
         self._totals = {
-            name: replicas.variable(tf.zeros(shape, tf.float64))
+            name: replicas.variable(tf.zeros([num_users, *shape], tf.float64))
             for name, shape in (dict.fromkeys(of_sessions, ()) | self._shapes).items()
         }
-        self._reward = replicas.variable(tf.zeros([environment.batch_size]))
-        self._length = replicas.variable(tf.zeros([environment.batch_size]))
+        self._reward = replicas.variable(tf.zeros([num_users]))
+        self._length = replicas.variable(tf.zeros([num_users]))
 
     def __call__(self, trajectory: "Trajectory") -> None:
         """Takes a frame of every user, with the response before it, zero in a FIRST frame."""
@@ -65,7 +68,7 @@ class CollectMetrics(tf.Module):
             **add(self._measures, zeros(self._shapes, ends.shape[0]), step),
         }
         for name, count in counts.items():
-            self._totals[name].assign_add(tf.reduce_sum(tf.cast(count, tf.float64), axis=0))
+            self._totals[name].assign_add(tf.cast(count, tf.float64))
         self._reward.assign(running * reward)
         self._length.assign(running * length)
 
@@ -74,7 +77,7 @@ class CollectMetrics(tf.Module):
         return replicas.gather_total(self._strategy.run(self._take))
 
     def _take(self) -> dict[str, tf.Tensor]:
-        totals = {name: tf.identity(total) for name, total in self._totals.items()}
+        totals = {name: tf.reduce_sum(total, axis=0) for name, total in self._totals.items()}
         for total in self._totals.values():
             total.assign(tf.zeros_like(total))
         return totals

@@ -33,6 +33,9 @@ class SeededReplayBuffer(tf.Module):
         self._batch_size, self._max_length = batch_size, max_length
         self.seed = replicas.seed_variable(seed)
         self._num_added = replicas.variable(tf.constant(0, tf.int64))
+        # The time of the next frame modulo `max_length`. A remainder of 64 bits would be two
+        # thousand instructions on a TPU.
+        self._next = replicas.variable(tf.constant(0, tf.int64))
         self._rows = FrameRows(data_spec)
         self._table = replicas.variable(tf.zeros([max_length, batch_size, self._rows.width]))
 
@@ -42,18 +45,21 @@ class SeededReplayBuffer(tf.Module):
         # gather that copies. XLA makes a slice of the scatter.
         tf.raw_ops.ResourceScatterUpdate(
             resource=self._table.handle,
-            indices=self.num_added() % self._max_length,
+            indices=tf.convert_to_tensor(self._next),
             updates=self._rows.encode(frames),
         )
         self._num_added.assign_add(1)
+        following = self._next + 1
+        self._next.assign(tf.where(following < self._max_length, following, 0))
 
     def checkpoint(self) -> tf.train.Checkpoint:
         """A checkpoint of the frames."""
-        return tf.train.Checkpoint(frames=self._table, num_added=self._num_added)
+        return tf.train.Checkpoint(frames=self._table, num_added=self._num_added, next=self._next)
 
     def clear(self) -> None:
         """Forgets the frames."""
         self._num_added.assign(0)
+        self._next.assign(0)
 
     def num_added(self) -> tf.Tensor:
         """Frames of each user that were ever added, int64 scalar."""
@@ -66,30 +72,34 @@ class SeededReplayBuffer(tf.Module):
         At least `num_steps` frames must have been added.
         """
         time_seed, user_seed = replicas.new_seeds(self.seed, 2)
-        added = self.num_added()
-        oldest = tf.maximum(added - self._max_length, 0)
-        starts = tf.cast(added - oldest - num_steps + 1, tf.float32)
+        num_kept = tf.cast(tf.minimum(self.num_added(), self._max_length), tf.int32)
+        num_starts = tf.cast(num_kept - num_steps + 1, tf.float32)
         shape = [sample_batch_size]
-        times = oldest + tf.cast(random.uniform(shape, time_seed) * starts, tf.int64)
-        users = tf.cast(random.uniform_integers(shape, user_seed, self._batch_size), tf.int64)
-        return self._read(users, times, num_steps)
+        starts = tf.cast(random.uniform(shape, time_seed) * num_starts, tf.int32)
+        users = random.uniform_integers(shape, user_seed, self._batch_size)
+        return self._read(users, num_kept - starts, num_steps)
 
     def latest(self, num_steps: int = 1) -> Nest:
         """The newest `num_steps` frames of every user, oldest first, [B, num_steps, ...].
 
         At least `num_steps` frames must have been added.
         """
-        times = self.num_added() - num_steps + tf.range(num_steps, dtype=tf.int64)
+        places = self._places(tf.range(num_steps, 0, -1))
         rows = tf.raw_ops.ResourceGather(
-            resource=self._table.handle, indices=times % self._max_length, dtype=tf.float32
+            resource=self._table.handle, indices=places, dtype=tf.float32
         )
         return self._rows.decode(tf.transpose(rows, [1, 0, 2]))
 
-    def _read(self, users: tf.Tensor, times: tf.Tensor, num_steps: int) -> Nest:
-        """Frames of `num_steps` steps from `times` [S] on, of `users` [S]."""
-        times = times[:, tf.newaxis] + tf.range(num_steps, dtype=tf.int64)
-        users = tf.broadcast_to(users[:, tf.newaxis], times.shape)
-        places = tf.stack([times % self._max_length, users], axis=-1)
+    def _places(self, ages: tf.Tensor) -> tf.Tensor:
+        """Places in the table of frames that were added so many steps ago, 1 for the newest."""
+        places = tf.cast(tf.convert_to_tensor(self._next), tf.int32) - ages
+        return tf.where(places < 0, places + self._max_length, places)
+
+    def _read(self, users: tf.Tensor, ages: tf.Tensor, num_steps: int) -> Nest:
+        """Frames of `num_steps` steps of `users` [S]; the first are `ages` [S] old."""
+        places = self._places(ages[:, tf.newaxis] - tf.range(num_steps))
+        users = tf.broadcast_to(users[:, tf.newaxis], places.shape)
+        places = tf.stack([places, users], axis=-1)
         # XLA has no gather from a variable by two indices. Graph mode would copy the variable.
         if is_for_xla():
             rows = tf.gather_nd(tf.identity(self._table), places)

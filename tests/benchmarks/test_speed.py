@@ -52,15 +52,20 @@ def test_a_training_is_compared_with_its_peer_by_the_seconds_of_both():
     def run_worker(module, task, one_core):
         bindings = " ".join(task.get("bindings", ()))
         rate = 240.0 if one_core else 540.0
-        if "config_file" in task:
+        if "reinforce" in task.get("config_file", ""):
+            rate = 90.0 if bindings else 60.0
+        elif "config_file" in task:
             rate = 600.0 if "batch_size" in bindings else 2400.0
         elif "jit_compile" in bindings:
             rate = 300.0
         return {**run(rate, task["seed"] + 1.0), "users": 2048, "batch": 60}
 
     def run_peer(name, flag, python, script, style, seed, **arguments):
-        assert (arguments["users"], arguments["batch"], arguments["iterations"]) == (2048, 60, 1000)
-        return run({"tuned": 200.0, "idiomatic": 100.0}[style], 9.0), ""
+        assert (arguments["users"], arguments["batch"]) == (2048, 60)
+        is_slateq = script == "jax_slateq.py"
+        assert arguments["iterations"] == (1000 if is_slateq else 150)
+        rate = {"tuned": 200.0, "idiomatic": 100.0}[style]
+        return run(rate if is_slateq else rate / 4, 9.0), ""
 
     with (
         mock.patch.object(processes, "run_worker", run_worker),
@@ -69,6 +74,7 @@ def test_a_training_is_compared_with_its_peer_by_the_seconds_of_both():
         found = learning.measure(QUICK._replace(quick=False, rounds=3))
     assert found.figures["learning.vs_jax_tuned"] == 1.5
     assert found.figures["learning.vs_jax_idiomatic"] == 3
+    assert found.figures["learning.reinforce_vs_jax"] == 1.8
     assert found.figures["learning.xla"] == 1.25
     assert found.figures["learning.one_step_ratio"] == 4
     assert found.figures["learning.two_cores"] == 2.25

@@ -31,13 +31,13 @@ class DriverReplayBuffer(SeededReplayBuffer):
         return self._buffer._get_last_id() + 1
 
     def latest(self, num_steps=1):
-        users = tf.range(self._batch_size, dtype=tf.int64)
-        times = tf.fill([self._batch_size], self.num_added() - num_steps)
-        return self._read(users, times, num_steps)
+        ages = tf.fill([self._batch_size], num_steps)
+        return self._read(tf.range(self._batch_size), ages, num_steps)
 
-    def _read(self, users, times, num_steps):
-        times = times[:, tf.newaxis] + tf.range(num_steps, dtype=tf.int64)
-        rows = times % self._max_length + users[:, tf.newaxis] * self._max_length
+    def _read(self, users, ages, num_steps):
+        users, ages = (tf.cast(each, tf.int64)[:, tf.newaxis] for each in (users, ages))
+        times = self.num_added() - ages + tf.range(num_steps, dtype=tf.int64)
+        rows = times % self._max_length + users * self._max_length
         return self._buffer._data_table.read(rows)
 
 
