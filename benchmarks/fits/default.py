@@ -265,22 +265,9 @@ def _of_log(
 
 def default(settings: Settings) -> Section:
     """Fits of all worlds and sizes, as many as there are replications."""
-    rows, table = (
-        [],
-        [
-            (
-                "world",
-                "sessions",
-                "method",
-                "mean z of",
-                "",
-                "coverage",
-                "no interval",
-                "CPU s",
-                "ratio",
-            )
-        ],
-    )
+    heads = ("mean z of", "", "coverage", "no interval", "CPU s", "ratio")
+    table: list[tuple[str, ...]] = [("world", "sessions", "method", *heads)]
+    details: dict[str, Any] = {}
     all_bias, all_ratios, all_covered = [], [], []
     for (name, world), size in itertools.product(WORLDS.items(), _SIZES[settings.quick]):
         simulator, of_world, by_mean_field = simulator_of(world), [], []
@@ -318,7 +305,12 @@ def default(settings: Settings) -> Section:
                 "" if np.isnan(ratio) else f"{ratio:.2f}",
             )
         )
-        rows += [{"world": name, "sessions": size, **row} for row in of_world]
+        details[f"{name}, {size} sessions"] = {
+            "mean z": {each: float(np.nanmean(values)) for each, values in z.items()},
+            "coverage": float(np.mean(covered)),
+            "cpu_seconds": float(seconds),
+            "method": method,
+        }
         all_bias.append(abs(bias[worst]))
         all_covered += covered
         all_ratios += [] if np.isnan(ratio) else [ratio]
@@ -337,5 +329,4 @@ def default(settings: Settings) -> Section:
         "Mean z of the spread with the largest one, in standard errors of the mean over logs.",
         "No interval: estimates without one, such as a spread at zero; coverage is of the others.",
     ]
-    details = {"rows": rows}
     return section(settings, title, table, figures, bars, notes, details=details, left=(0, 2, 3))
