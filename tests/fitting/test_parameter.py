@@ -1,6 +1,10 @@
-"""What a parameter to fit refuses when it is made."""
+"""What a parameter to fit refuses when it is made, and what its bijector keeps."""
+
+import gc
+import weakref
 
 import pytest
+import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
@@ -29,3 +33,14 @@ def test_bijectors_and_distributions_are_taken():
     parameter = Parameter(support=tfb.Exp(), prior=tfd.Normal(0.0, 1.0))
     assert parameter.bijector.name == "exp"
     assert isinstance(parameter.prior, tfd.Normal)
+
+
+@pytest.mark.parametrize("support", ["positive", "unit", tfb.Exp()])
+def test_a_graph_that_calls_the_bijector_ends_with_its_function(support):
+    bijector = Parameter(1.0, support).bijector
+    function = tf.function(lambda point: bijector.inverse(bijector.forward(point)), autograph=False)
+    graph = weakref.ref(function.get_concrete_function(tf.TensorSpec([2])).graph)
+    tf.debugging.assert_near(function(tf.constant([0.5, -0.5])), [0.5, -0.5])
+    del function
+    gc.collect()
+    assert graph() is None

@@ -1,6 +1,7 @@
 """Parameters of a simulator's models that are fitted, and priors that are fitted with them."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import gin
 import numpy as np
@@ -13,6 +14,52 @@ from recsim_tf.core.base import validation
 from recsim_tf.core.base.ranges import Range
 
 BIJECTORS = {"real": tfb.Identity, "positive": tfb.Softplus, "unit": tfb.Sigmoid}
+
+
+class _Apart(tfb.Bijector):
+    """A bijector whose functions are graphs apart from the graph that calls them.
+
+    TFP keeps the arguments of a bijector as long as their results, which in a graph are each kept
+    by the graph. So the graph of a likelihood that calls a bijector would stay until Python ends.
+    """
+
+    def __init__(self, bijector: tfb.Bijector):
+        super().__init__(
+            forward_min_event_ndims=bijector.forward_min_event_ndims,
+            inverse_min_event_ndims=bijector.inverse_min_event_ndims,
+            dtype=bijector.dtype,
+            name=bijector.name,
+        )
+        self._inner = bijector
+        self._functions = {
+            name: tf.function(getattr(bijector, name), autograph=False)
+            for name in (
+                *("forward", "inverse"),
+                *("forward_log_det_jacobian", "inverse_log_det_jacobian"),
+            )
+        }
+
+    def forward(self, x: tf.Tensor, name: str = "forward", **kwargs: Any) -> tf.Tensor:
+        return self._functions["forward"](x, **kwargs)
+
+    def inverse(self, y: tf.Tensor, name: str = "inverse", **kwargs: Any) -> tf.Tensor:
+        return self._functions["inverse"](y, **kwargs)
+
+    def forward_log_det_jacobian(
+        self, x: tf.Tensor, event_ndims: int | None = None, name: str = "", **kwargs: Any
+    ) -> tf.Tensor:
+        return self._functions["forward_log_det_jacobian"](x, event_ndims, **kwargs)
+
+    def inverse_log_det_jacobian(
+        self, y: tf.Tensor, event_ndims: int | None = None, name: str = "", **kwargs: Any
+    ) -> tf.Tensor:
+        return self._functions["inverse_log_det_jacobian"](y, event_ndims, **kwargs)
+
+    def forward_event_shape(self, input_shape: Any) -> Any:
+        return self._inner.forward_event_shape(input_shape)
+
+    def inverse_event_shape(self, output_shape: Any) -> Any:
+        return self._inner.inverse_event_shape(output_shape)
 
 
 @gin.configurable(module="recsim_tf")
@@ -66,7 +113,9 @@ class Parameter:
         if start is not None:
             Range().check("start", start)
         self.start = start
-        self.bijector = BIJECTORS[support]() if isinstance(support, str) else support
+        bijector = BIJECTORS[support]() if isinstance(support, str) else support
+        is_apart = isinstance(bijector, (tfb.Identity, _Apart))
+        self.bijector = bijector if is_apart else _Apart(bijector)
         self.prior = prior
         self.posterior = posterior
         self.fixed = fixed
