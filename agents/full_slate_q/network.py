@@ -6,10 +6,14 @@ from collections.abc import Sequence
 import gin
 import numpy as np
 import tensorflow as tf
-from tf_agents.networks import network
 
 from recsim_tf.agents.shared.encoding import ObservationEncoder
-from recsim_tf.agents.shared.networks import apply_layers, perceptron, require_hidden_layer
+from recsim_tf.agents.shared.networks import (
+    CheckedNetwork,
+    apply_layers,
+    perceptron,
+    require_hidden_layer,
+)
 from recsim_tf.agents.shared.slate_table import all_slates
 from recsim_tf.core import nests
 from recsim_tf.core.base.types import Observation
@@ -20,7 +24,7 @@ _MAX_TOPIC_SEQUENCES = 2**24
 
 
 @gin.configurable
-class FullSlateQNetwork(network.Network):
+class FullSlateQNetwork(CheckedNetwork):
     """Q-values of all ordered slates, float [B, number of slates].
 
     The value is a multilayer perceptron on the observations of the user and of the K documents in
@@ -44,6 +48,7 @@ class FullSlateQNetwork(network.Network):
     ):
         super().__init__(input_tensor_spec=observation_spec, state_spec=(), name=name)
         require_hidden_layer(hidden_units)
+        self._observation_spec = observation_spec
         self._encoder = ObservationEncoder(observation_spec)
         num_candidates = tf.nest.flatten(observation_spec.documents)[0].shape[0]
         self._slates = all_slates(num_candidates, slate_size)
@@ -77,7 +82,7 @@ class FullSlateQNetwork(network.Network):
 
 
 @gin.configurable
-class TopicSetQNetwork(network.Network):
+class TopicSetQNetwork(CheckedNetwork):
     """Q-values of all ordered slates, float [B, number of slates], with an output for each set of
     topics that a slate can show.
 
@@ -124,6 +129,7 @@ class TopicSetQNetwork(network.Network):
                 f" {num_topics**slate_size:,} sequences of topics, TopicSetQNetwork takes at most"
                 f" {_MAX_TOPIC_SEQUENCES:,}"
             )
+        self._observation_spec = observation_spec
         self._encoder = ObservationEncoder(observation_spec)
         self._slates = all_slates(num_candidates, slate_size)
         sets = np.array(

@@ -74,7 +74,18 @@ def _require_seen(name: str, spec: Observation, observation: Observation) -> Non
             )
 
 
-class SlateNetwork(network.Network):
+class CheckedNetwork(network.Network):
+    """A network that refuses observations of other specs than its own."""
+
+    _observation_spec: Observation
+
+    def __call__(self, observation: Observation, *args: Any, **kwargs: Any):
+        # Here Keras adds nothing to the message.
+        _require_seen(self.name, self._observation_spec, observation)
+        return super().__call__(observation, *args, **kwargs)
+
+
+class SlateNetwork(CheckedNetwork):
     """A network on `Observation`s of any number of documents, candidates or slates.
 
     A call with observations [B, ...] is a step, and a call with [B, T, ...] is T steps; the results
@@ -112,11 +123,6 @@ class SlateNetwork(network.Network):
     def create_variables(self, input_tensor_spec: Nest = None, **kwargs):
         if not self.built:
             self(fields.zeros(self._observation_spec))
-
-    def __call__(self, observation: Observation, *args: Any, **kwargs: Any):
-        # Here Keras adds nothing to the message.
-        _require_seen(self.name, self._observation_spec, observation)
-        return super().__call__(observation, *args, **kwargs)
 
     def call(self, observation: Observation, step_type=(), network_state=(), training=False):
         outer = self._outer(observation)

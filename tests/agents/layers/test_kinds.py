@@ -119,12 +119,16 @@ def test_kinds_are_the_first_layer_of_documents_that_have_them():
         LayeredSimulator(history, Kinds(simulator))
 
 
-def test_a_policy_is_refused_where_it_did_not_learn():
+@pytest.mark.parametrize(
+    ("create", "network"),
+    [(create_slate_q, "SlateQNetwork"), (create_full_slate_q, "FullSlateQNetwork")],
+)
+def test_a_policy_is_refused_where_it_did_not_learn(create, network):
     simulator = made()
     environment = SlateEnvironment(in_kinds(simulator), 3)
-    agent = create_slate_q(environment, tf.Variable(0, dtype=tf.int64))
+    agent = create(environment, tf.Variable(0, dtype=tf.int64))
     # It acts on kinds, the environment below shows features.
-    with pytest.raises(ValueError, match=r"^SlateQNetwork was made for documents of int32 \(5,\)"):
+    with pytest.raises(ValueError, match=rf"^{network} was made for documents of int32 \(5,\)"):
         simulator.rollout(rollout_policy(agent.policy), 3, 2, seed=0)
     served = rollout_policy(serve(in_kinds(simulator), agent.policy))
     with pytest.raises(ValueError, match="learned from documents of 1 features of shapes"):
