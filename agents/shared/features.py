@@ -8,6 +8,7 @@ import tensorflow as tf
 from tf_agents.networks import network
 
 from recsim_tf.agents.shared.kinds import KindSpec, features_of, features_spec
+from recsim_tf.agents.shared.networks import CheckedNetwork
 from recsim_tf.core.base.types import Nest, Observation
 from recsim_tf.policies import fields
 
@@ -41,7 +42,7 @@ def network_of(
     return create(spec, *arguments)
 
 
-class OfFeatures(network.Network):
+class OfFeatures(CheckedNetwork):
     """A network that sees the features of documents, where these are observed as kinds.
 
     Args:
@@ -59,7 +60,7 @@ class OfFeatures(network.Network):
     ):
         inner = create(features_spec(spec), *arguments)
         super().__init__(None, inner.state_spec, name or inner.name)
-        self.inner, self._spec = inner, spec
+        self.inner, self._observation_spec = inner, spec
 
     def __getattr__(self, name: str) -> Any:
         if name == "inner":
@@ -68,7 +69,7 @@ class OfFeatures(network.Network):
 
     def create_variables(self, input_tensor_spec: Nest = None, **kwargs):
         if not self.built:
-            self(fields.zeros(self._spec))
+            self(fields.zeros(self._observation_spec))
 
     def call(self, observation: Observation, step_type=(), network_state=(), training=False):
         seen = self._with_features(observation)
@@ -79,5 +80,5 @@ class OfFeatures(network.Network):
         return self.inner.slate_value(self._with_features(observation), slate)
 
     def _with_features(self, observation: Observation) -> Observation:
-        documents = features_of(observation.documents, self._spec.documents)
+        documents = features_of(observation.documents, self._observation_spec.documents)
         return observation._replace(documents=documents)
