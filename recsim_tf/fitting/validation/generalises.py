@@ -44,6 +44,7 @@ from recsim_tf.support.verdicts import (
 _FIRST = 200  # events of the other log
 _FAR = 0.10  # part of the logged rate
 _FALSE_ALARM = 0.01
+_FAR_Z = 2.576  # of a normal, at that rate of false alarms
 
 
 class Generalised(NamedTuple):
@@ -166,7 +167,7 @@ def verdict(generalised: Generalised) -> Verdict:
         meaning = "It predicts worse than the rate of the first events there."
     elif best.value < -2 * best.standard_error and -best.value > NEAR * abs(_nats(generalised)):
         word, meaning = WITH_CARE, f"It predicts worse {guess}."
-    elif is_off:
+    elif abs(generalised.z_score) > _FAR_Z:
         word, meaning = WITH_CARE, f"Its click rate is off there, but only by {off_by:.1%}."
     else:
         word, meaning = BELIEVABLE, "It predicts the clicks there."

@@ -285,7 +285,9 @@ def generalised(gap=0.0, gain=0.01, best=0.01, bins=(0.0, 0.0)):
 
 def test_a_rate_a_bin_or_a_guess_shows_that_a_model_does_not_generalise():
     assert generalised().word == BELIEVABLE
-    assert generalised(gap=0.012).word == WITH_CARE
+    # In one log of a hundred a right model is so far off.
+    assert generalised(gap=0.0075).word == BELIEVABLE
+    assert generalised(gap=0.0081).word == WITH_CARE
     assert generalised(gap=0.04).word == generalised(gap=-0.04).word == NOT_BELIEVABLE
     # Worse than the rate of the first events, but not by chance.
     assert generalised(gain=-0.0015).word == BELIEVABLE
