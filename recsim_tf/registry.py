@@ -3,10 +3,9 @@
 import inspect
 from collections.abc import Callable
 
-import gin
-
 from recsim_tf.conversations import conversation
 from recsim_tf.conversations.key_terms import key_terms
+from recsim_tf.core.base.arguments import checked, configurable
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.environments.drifting_taste import drifting_taste
 from recsim_tf.environments.ecosystem import ecosystem
@@ -36,6 +35,7 @@ _factories: dict[str, Callable[..., Simulator]] = {
 }
 
 
+@checked
 def register(
     environment_id: str, factory: Callable[..., Simulator], overwrite: bool = False
 ) -> None:
@@ -50,10 +50,6 @@ def register(
       ValueError: if the id is taken by another factory, without `overwrite`, or if the factory is
         no function.
     """
-    if not callable(factory):
-        raise ValueError(
-            f"factory must be a function that returns a Simulator, got {type(factory).__name__}"
-        )
     if not overwrite and _factories.get(environment_id, factory) is not factory:
         raise ValueError(
             f"environment_id {environment_id!r} is registered already: choose another, or set"
@@ -67,7 +63,7 @@ def registered() -> list[str]:
     return sorted(_factories)
 
 
-@gin.configurable
+@configurable
 def make(environment_id: str, **kwargs) -> Simulator:
     """Builds a registered environment.
 

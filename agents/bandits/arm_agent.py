@@ -4,7 +4,6 @@ import abc
 from collections.abc import Callable
 from typing import ClassVar
 
-import gin
 import tensorflow as tf
 import tensorflow_probability as tfp
 from tf_agents.agents import tf_agent
@@ -24,6 +23,7 @@ from recsim_tf.adapters.tf_agents import SlateEnvironment
 from recsim_tf.agents.shared.encoding import ObservationEncoder
 from recsim_tf.agents.shared.exploration import require_slates
 from recsim_tf.core import nests
+from recsim_tf.core.base.arguments import configurable
 from recsim_tf.core.base.types import Nest, Observation, Seed
 from recsim_tf.core.runs import replicas
 from recsim_tf.policies import fields
@@ -87,7 +87,7 @@ class ClusterArms(Arms):
         return tf.cast(nests.take(observation.documents.cluster_id, slate[:, :1])[:, 0], tf.int32)
 
 
-@gin.configurable(module="recsim_tf.agents")
+@configurable(module="recsim_tf.agents")
 class DocumentArms(Arms):
     """An arm for each candidate. The bandit's observation is the encoded user and the encoded
     documents.
@@ -286,7 +286,7 @@ class ArmAgent(tf_agent.TFAgent):
         return tf.nest.map_structure(lambda leaf: leaf[:, tf.newaxis], pulls)
 
 
-@gin.configurable(module="recsim_tf.agents")
+@configurable(module="recsim_tf.agents")
 def create_bandit(
     environment: SlateEnvironment,
     train_step_counter: tf.Variable,

@@ -2,9 +2,8 @@
 
 import dataclasses
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
-import gin
 import tensorflow as tf
 from tf_agents.agents import tf_agent
 from tf_agents.networks.network import Network
@@ -21,18 +20,20 @@ from recsim_tf.agents.shared.q_agent import QAgent, QTargets
 from recsim_tf.agents.shared.returns import lambda_returns
 from recsim_tf.agents.shared.slate_table import all_slates, explain_slates
 from recsim_tf.core import nests
+from recsim_tf.core.base.arguments import Count, Fraction, configurable
+from recsim_tf.core.base.ranges import Range
 from recsim_tf.core.base.types import Nest, Observation, Seed, Turn
 from recsim_tf.core.models.explanations import Explained
 
 
-@gin.configurable(module="recsim_tf.agents")
+@configurable(module="recsim_tf.agents")
 @dataclasses.dataclass(frozen=True)
 class FullSlateQTargets(QTargets):
     """`QTargets` with the defaults of RecSim 0.2.4's full-slate agent."""
 
-    gamma: float = 0.99
-    update_tau: float = 1.0
-    update_period: int = 100
+    gamma: Fraction = 0.99
+    update_tau: Annotated[float, Range(above=0, high=1)] = 1.0
+    update_period: Count = 100
 
 
 class FullSlateQLoss(NamedTuple):
@@ -114,7 +115,7 @@ class FullSlateQAgent(QAgent):
         return tf_agent.LossInfo(loss, FullSlateQLoss(loss))
 
 
-@gin.configurable(module="recsim_tf.agents")
+@configurable(module="recsim_tf.agents")
 @reads_kinds
 def create_full_slate_q(
     environment: SlateEnvironment,

@@ -3,7 +3,6 @@
 import itertools
 from collections.abc import Sequence
 
-import gin
 import numpy as np
 import tensorflow as tf
 
@@ -16,6 +15,7 @@ from recsim_tf.agents.shared.networks import (
 )
 from recsim_tf.agents.shared.slate_table import all_slates
 from recsim_tf.core import nests
+from recsim_tf.core.base.arguments import configurable
 from recsim_tf.core.base.types import Observation
 from recsim_tf.core.base.validation import check_slate_size
 
@@ -23,7 +23,7 @@ from recsim_tf.core.base.validation import check_slate_size
 _MAX_TOPIC_SEQUENCES = 2**24
 
 
-@gin.configurable
+@configurable
 class FullSlateQNetwork(CheckedNetwork):
     """Q-values of all ordered slates, float [B, number of slates].
 
@@ -81,7 +81,7 @@ class FullSlateQNetwork(CheckedNetwork):
         return tf.squeeze(apply_layers(self._layers_above, tf.nn.relu(hidden)), axis=-1)
 
 
-@gin.configurable
+@configurable
 class TopicSetQNetwork(CheckedNetwork):
     """Q-values of all ordered slates, float [B, number of slates], with an output for each set of
     topics that a slate can show.

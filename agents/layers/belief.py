@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import gin
 import tensorflow as tf
 
 from recsim_tf.agents.layers.layer import Layer
@@ -12,6 +11,7 @@ from recsim_tf.conversations import Act
 from recsim_tf.conversations.elicitation.believing import CandidateBelief, Tracker
 from recsim_tf.conversations.elicitation.turns import CandidateTurns, TurnKind, take_turn
 from recsim_tf.core import random
+from recsim_tf.core.base.arguments import configurable
 from recsim_tf.core.base.bounds import BoundedTensorSpec
 from recsim_tf.core.base.types import Nest, Observation, Turn
 from recsim_tf.core.simulator import Simulator
@@ -57,7 +57,7 @@ class BeliefStatistics(NamedTuple):
     gap: tf.Tensor  # [B], value of perfect information: the gain from a known taste
 
 
-@gin.configurable(module="recsim_tf.agents")
+@configurable(module="recsim_tf.agents")
 class BeliefLayer(_BeliefMemory):
     """Adds the belief about the user to the observation of the user, as `BeliefStatistics`.
 
@@ -113,7 +113,7 @@ class TurnMemory(NamedTuple):
     num_turns: tf.Tensor  # float32 [B]
 
 
-@gin.configurable(module="recsim_tf.agents")
+@configurable(module="recsim_tf.agents")
 class TurnLayer(_BeliefMemory):
     """Lets an agent choose among M turns. Its candidates are the turns, and its action is a slate
     of one turn. So agents that choose documents learn when to ask.

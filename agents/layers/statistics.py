@@ -3,14 +3,12 @@
 import abc
 from typing import NamedTuple
 
-import gin
 import tensorflow as tf
 
 from recsim_tf.agents.layers.layer import Layer, or_zeros
-from recsim_tf.core.base import validation
+from recsim_tf.core.base.arguments import Count, Positive, configurable
 from recsim_tf.core.base.bounds import BoundedTensorSpec
 from recsim_tf.core.base.types import Nest, Observation
-from recsim_tf.core.base.validation import POSITIVE, check_numbers
 from recsim_tf.core.step.turns import ActionFormat
 from recsim_tf.policies.clicks import ClickCounts, counts_spec, update_counts
 from recsim_tf.policies.fields import UserWithStatistics, response_clusters
@@ -48,7 +46,7 @@ class History(NamedTuple):
     response: Nest  # nest of [B, H, K, ...]: the response to the slate before that observation
 
 
-@gin.configurable(module="recsim_tf.agents")
+@configurable(module="recsim_tf.agents")
 class FixedLengthHistory(SufficientStatistics):
     """Adds the last observations, including the current one, as RecSim's fixed-length history
     layer.
@@ -65,12 +63,11 @@ class FixedLengthHistory(SufficientStatistics):
 
     def __init__(
         self,
-        history_length: int,
+        history_length: Count,
         remember_user: bool = True,
         remember_response: bool = True,
         remember_documents: bool = False,
     ):
-        validation.check_at_least(1, history_length=history_length)
         if not (remember_user or remember_response or remember_documents):
             raise ValueError(
                 "at least one of remember_user, remember_response and remember_documents must be"
@@ -117,7 +114,7 @@ class ClickStatistics(NamedTuple):
     click_count: tf.Tensor  # float32 [B, T]
 
 
-@gin.configurable(module="recsim_tf.agents")
+@configurable(module="recsim_tf.agents")
 class ClusterClickStatistics(SufficientStatistics):
     """Adds the impressions and clicks of each cluster in this session, as RecSim's cluster click
     statistics layer.
@@ -133,8 +130,7 @@ class ClusterClickStatistics(SufficientStatistics):
       ValueError: for a unit out of range, or an environment without these responses.
     """
 
-    def __init__(self, unit: float = 1.0):
-        check_numbers(POSITIVE, unit=unit)
+    def __init__(self, unit: Positive = 1.0):
         self._unit = unit
 
     def memory_spec(self, observation_spec: Observation, actions: ActionFormat):

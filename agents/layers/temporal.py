@@ -6,14 +6,12 @@ Both amplify the advantage of a better slate over the noise of a step (Mladenov 
 
 from typing import NamedTuple
 
-import gin
 import tensorflow as tf
 
 from recsim_tf.agents.layers.layer import Layer, or_zeros
 from recsim_tf.core import nests
-from recsim_tf.core.base import validation
+from recsim_tf.core.base.arguments import Count, Fraction, NotNegative, configurable
 from recsim_tf.core.base.types import Nest, Observation, Turn
-from recsim_tf.core.base.validation import FRACTION, NOT_NEGATIVE, check_numbers
 from recsim_tf.core.step.session_source import SessionSource
 from recsim_tf.core.step.turns import ActionFormat
 from recsim_tf.policies.fields import UserWithLastSlate
@@ -27,7 +25,7 @@ class HeldSlate(NamedTuple):
     query: Nest = ()  # the query beside the slate, nest of [B, ...]
 
 
-@gin.configurable(module="recsim_tf.agents")
+@configurable(module="recsim_tf.agents")
 class TemporalAggregation(Layer):
     """The agent chooses every `aggregation_period` steps, and its slate and query are held in
     between, as in RecSim's temporal aggregation layer.
@@ -44,9 +42,7 @@ class TemporalAggregation(Layer):
       ValueError: for a number out of range; with a simulator without `resample_documents=False`.
     """
 
-    def __init__(self, aggregation_period: int, gamma: float = 1.0):
-        validation.check_at_least(1, aggregation_period=aggregation_period)
-        check_numbers(FRACTION, gamma=gamma)
+    def __init__(self, aggregation_period: Count, gamma: Fraction = 1.0):
         self.steps_per_decision = aggregation_period
         self.gamma = gamma
 
@@ -74,7 +70,7 @@ class LastSlate(NamedTuple):
     query: Nest = ()  # nest of [B, ...]
 
 
-@gin.configurable(module="recsim_tf.agents")
+@configurable(module="recsim_tf.agents")
 class SwitchingCost(Layer):
     """Subtracts a cost from the agent's reward whenever its slate differs from its last slate,
     which is added to its observation.
@@ -91,8 +87,7 @@ class SwitchingCost(Layer):
       ValueError: for a negative cost.
     """
 
-    def __init__(self, switching_cost: float = 1.0):
-        check_numbers(NOT_NEGATIVE, switching_cost=switching_cost)
+    def __init__(self, switching_cost: NotNegative = 1.0):
         self._cost = switching_cost
 
     def memory_spec(self, observation_spec: Observation, actions: ActionFormat):

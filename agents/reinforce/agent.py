@@ -4,7 +4,6 @@ import dataclasses
 from collections.abc import Callable
 from typing import NamedTuple
 
-import gin
 import tensorflow as tf
 from tf_agents.agents import data_converter, tf_agent
 from tf_agents.networks.network import Network
@@ -28,8 +27,8 @@ from recsim_tf.agents.shared.learning import (
 from recsim_tf.agents.shared.returns import LambdaReturns, lambda_advantages
 from recsim_tf.agents.shared.unrolled import NetworkGroup, first_state, has_memory, unrolled
 from recsim_tf.core import nests, random
+from recsim_tf.core.base.arguments import NotNegative, Positive, configurable
 from recsim_tf.core.base.types import Nest, Observation, Seed, Turn
-from recsim_tf.core.base.validation import NONE, NOT_NEGATIVE, POSITIVE, SCHEDULE, check_numbers
 from recsim_tf.core.distributions import parts_of
 from recsim_tf.core.models.explanations import Explained
 from recsim_tf.core.runs import replicas
@@ -49,7 +48,7 @@ class ReinforceSlateLoss(NamedTuple):
     importance_weight: tf.Tensor  # mean importance weight, 1 on-policy
 
 
-@gin.configurable(module="recsim_tf.agents")
+@configurable(module="recsim_tf.agents")
 @dataclasses.dataclass(frozen=True)
 class ImportanceWeights:
     """Importance weights pi(a | s) / beta(a | s) of a batch of off-policy decisions (Chen et al.
@@ -66,11 +65,8 @@ class ImportanceWeights:
       ValueError: for a cap that is not above 0.
     """
 
-    cap: float | None = None
+    cap: Positive | None = None
     normalize: bool = False
-
-    def __post_init__(self):
-        check_numbers(POSITIVE, NONE, cap=self.cap)
 
     def __call__(
         self, log_prob: tf.Tensor, behaviour_log_prob: tf.Tensor, valid: tf.Tensor
@@ -89,7 +85,7 @@ class ImportanceWeights:
         return tf.stop_gradient(weights)
 
 
-@gin.configurable(module="recsim_tf.agents")
+@configurable(module="recsim_tf.agents")
 @dataclasses.dataclass(frozen=True)
 class PolicyGradient:
     """The objective of a `ReinforceSlateAgent`.
@@ -107,12 +103,8 @@ class PolicyGradient:
     returns: LambdaReturns = dataclasses.field(default_factory=LambdaReturns)
     importance: ImportanceWeights | None = None
     normalize_advantages: bool = True
-    value_estimation_loss_coef: float = 0.5
-    entropy_regularization: float | Callable[[tf.Variable], tf.Tensor] = 0.0
-
-    def __post_init__(self):
-        check_numbers(NOT_NEGATIVE, value_estimation_loss_coef=self.value_estimation_loss_coef)
-        check_numbers(NOT_NEGATIVE, SCHEDULE, entropy_regularization=self.entropy_regularization)
+    value_estimation_loss_coef: NotNegative = 0.5
+    entropy_regularization: NotNegative | Callable[[tf.Variable], tf.Tensor] = 0.0
 
 
 class TFDrawnSlatePolicy(TFSlatePolicy):
@@ -340,7 +332,7 @@ class ReinforceSlateAgent(tf_agent.TFAgent):
         )
 
 
-@gin.configurable(module="recsim_tf.agents")
+@configurable(module="recsim_tf.agents")
 @reads_kinds
 def create_reinforce(
     environment: SlateEnvironment,

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 
-import gin
 import numpy as np
 import tensorflow as tf
 import tree
@@ -12,7 +11,7 @@ from tf_agents.networks.network import Network
 from recsim_tf.agents.shared.encoding import num_categories
 from recsim_tf.agents.shared.memory import Memory
 from recsim_tf.agents.shared.networks import ItemPerceptron, SlateNetwork, apply_layers, perceptron
-from recsim_tf.core.base import validation
+from recsim_tf.core.base.arguments import Count, configurable
 from recsim_tf.core.base.types import Nest, Observation, Turn
 from recsim_tf.core.distributions import IndependentParts, PlackettLuce, Shifted
 from recsim_tf.core.step import turns
@@ -22,7 +21,7 @@ from recsim_tf.core.step import turns
 _IMPOSSIBLE = -1e9
 
 
-@gin.configurable
+@configurable
 class SlatePolicyNetwork(SlateNetwork):
     """A `PlackettLuce` distribution over the slates of the candidates.
 
@@ -43,14 +42,13 @@ class SlatePolicyNetwork(SlateNetwork):
     def __init__(
         self,
         observation_spec: Observation,
-        slate_size: int,
+        slate_size: Count,
         hidden_units: Sequence[int] = (64, 64),
         memory: Memory | None = None,
         items: Callable[..., tf.keras.layers.Layer] = ItemPerceptron,
         name: str = "SlatePolicyNetwork",
     ):
         super().__init__(observation_spec, name, memory)
-        validation.check_count(slate_size=slate_size)
         self._slate_size = slate_size
         self._logits = items(observation_spec, hidden_units)
 
@@ -65,7 +63,7 @@ class SlatePolicyNetwork(SlateNetwork):
         return PlackettLuce(outputs, self._slate_size)
 
 
-@gin.configurable
+@configurable
 class StateValueNetwork(SlateNetwork):
     """The value of a state: a multilayer perceptron on the user's observation and the mean
     observation of the candidates.
@@ -94,7 +92,7 @@ class StateValueNetwork(SlateNetwork):
         return tf.squeeze(apply_layers(self._value_layers, state), axis=-1)
 
 
-@gin.configurable
+@configurable
 class TurnPolicyNetwork(SlateNetwork):
     """A distribution over turns: slates of a network for slates, and independent queries, which do
     not depend on a memory.

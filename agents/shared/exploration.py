@@ -3,20 +3,18 @@
 import dataclasses
 from collections.abc import Callable, Sequence
 
-import gin
 import tensorflow as tf
 from tf_agents.trajectories import time_step as ts
 
 from recsim_tf.adapters.tf_agents import TFSlatePolicy
 from recsim_tf.core import random
-from recsim_tf.core.base import validation
+from recsim_tf.core.base.arguments import Count, Fraction, WholeNumber, configurable
 from recsim_tf.core.base.types import Nest, Policy, Seed, Turn
-from recsim_tf.core.base.validation import FRACTION, SCHEDULE, check_numbers
 from recsim_tf.core.step import turns
 from recsim_tf.policies.stochastic import EpsilonGreedy
 
 # A number, or a function of the train step, such as a Keras learning-rate schedule.
-Epsilon = float | Callable[[tf.Variable], tf.Tensor]
+Epsilon = Fraction | Callable[[tf.Variable], tf.Tensor]
 
 
 def require_slates(name: str, action_spec: Nest) -> None:
@@ -28,7 +26,7 @@ def require_slates(name: str, action_spec: Nest) -> None:
     )
 
 
-@gin.configurable(module="recsim_tf.agents")
+@configurable(module="recsim_tf.agents")
 @dataclasses.dataclass(frozen=True)
 class Exploration:
     """The frequency of random slates in the policies of an agent.
@@ -43,9 +41,6 @@ class Exploration:
     epsilon: Epsilon = 0.1
     eval_epsilon: Epsilon = 0.0
     seed: random.Seed = 0
-
-    def __post_init__(self):
-        check_numbers(FRACTION, SCHEDULE, epsilon=self.epsilon, eval_epsilon=self.eval_epsilon)
 
     def policies(
         self,
@@ -89,9 +84,11 @@ class Exploration:
         )
 
 
-@gin.configurable(module="recsim_tf.agents")
+@configurable(module="recsim_tf.agents")
 def linearly_decaying_epsilon(
-    final_epsilon: float = 0.01, warmup_steps: int = 20_000, decay_steps: int = 250_000
+    final_epsilon: Fraction = 0.01,
+    warmup_steps: WholeNumber = 20_000,
+    decay_steps: Count = 250_000,
 ) -> Callable[[tf.Variable], tf.Tensor]:
     """RecSim 0.2.4's schedule of epsilon, with its defaults: 1 during the warm-up, then a linear
     decay to the final value.
@@ -104,9 +101,6 @@ def linearly_decaying_epsilon(
       warmup_steps: number of train steps before the decay.
       decay_steps: number of train steps of the decay, at least 1.
     """
-    check_numbers(FRACTION, final_epsilon=final_epsilon)
-    validation.check_at_least(0, warmup_steps=warmup_steps)
-    validation.check_at_least(1, decay_steps=decay_steps)
     decay = tf.keras.optimizers.schedules.PolynomialDecay(
         1.0, decay_steps, final_epsilon, power=1.0
     )

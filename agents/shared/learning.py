@@ -8,16 +8,15 @@ their gradients. Replicas wait for each other in every exchange.
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from typing import Annotated, TypeAlias
 
-import gin
 import tensorflow as tf
 from tf_agents.agents import tf_agent
 from tf_agents.networks.network import Network
 from tf_agents.utils import common
 
+from recsim_tf.core.base.arguments import NotNegative, Positive, configurable, require
 from recsim_tf.core.base.ranges import Range
-from recsim_tf.core.base.validation import NONE, NOT_NEGATIVE, POSITIVE, check_numbers
 from recsim_tf.core.runs import replicas
 
 
@@ -61,7 +60,7 @@ def part(value: tf.Tensor) -> tf.Tensor:
 Optimizer: TypeAlias = tf.keras.optimizers.Optimizer | tf.keras.optimizers.legacy.Optimizer
 
 
-@gin.configurable(module="recsim_tf.agents")
+@configurable(module="recsim_tf.agents")
 @dataclasses.dataclass(frozen=True)
 class Learning:
     """Options of learning by gradients for the networks of an agent.
@@ -77,17 +76,14 @@ class Learning:
     """
 
     optimizer: Optimizer
-    gradient_clipping: float | None = None
-    reward_scale_factor: float = 1.0
-    average_tau: float | None = None
+    gradient_clipping: Positive | None = None
+    reward_scale_factor: Positive = 1.0
+    average_tau: Annotated[float, Range(above=0, high=1)] | None = None
     train_step_counter: tf.Variable = dataclasses.field(
         default_factory=tf.compat.v1.train.get_or_create_global_step
     )
 
     def __post_init__(self):
-        check_numbers(POSITIVE, NONE, gradient_clipping=self.gradient_clipping)
-        check_numbers(POSITIVE, reward_scale_factor=self.reward_scale_factor)
-        check_numbers(Range(above=0, high=1), NONE, average_tau=self.average_tau)
         rate = self.optimizer.learning_rate
         if isinstance(rate, tf.keras.optimizers.schedules.LearningRateSchedule):
             return
@@ -95,7 +91,7 @@ class Learning:
             rate = tf.get_static_value(tf.convert_to_tensor(rate))
         if rate is not None:
             name = type(self.optimizer).__name__
-            NOT_NEGATIVE.check_number(f"learning_rate of {name}", float(rate))
+            require(f"learning_rate of {name}", float(rate), NotNegative)
 
     def build(self, variables: Sequence[tf.Variable]) -> None:
         """Creates the variables of an optimizer, unless it is legacy, for checkpoints to find."""

@@ -3,21 +3,20 @@
 import dataclasses
 from typing import NamedTuple
 
-import gin
 import tensorflow as tf
 import tree
 from tf_agents.keras_layers import dynamic_unroll_layer
 from tf_agents.trajectories import time_step as ts
 
 from recsim_tf.agents.shared.encoding import element_spec, encode, has_content, num_categories
-from recsim_tf.core.base import validation
+from recsim_tf.core.base.arguments import Count, configurable
 from recsim_tf.core.base.types import Nest, Observation
 from recsim_tf.policies import fields
 
 _MAX_STEPS = 5  # most steps of the cell at once; more take long to compile
 
 
-@gin.configurable(module="recsim_tf.agents")
+@configurable(module="recsim_tf.agents")
 @dataclasses.dataclass(frozen=True)
 class Memory:
     """The size of the memory of a network.
@@ -27,11 +26,8 @@ class Memory:
       item_units: length of the vector of a position.
     """
 
-    units: int = 32
-    item_units: int = 16
-
-    def __post_init__(self):
-        validation.check_count(units=self.units, item_units=self.item_units)
+    units: Count = 32
+    item_units: Count = 16
 
 
 class MemoryState(NamedTuple):

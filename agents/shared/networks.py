@@ -10,18 +10,18 @@ from tf_agents.networks import network
 from recsim_tf.agents.shared.encoding import ObservationEncoder, has_content
 from recsim_tf.agents.shared.memory import Memory, SessionMemory
 from recsim_tf.core import nests
-from recsim_tf.core.base import validation
+from recsim_tf.core.base.arguments import Count, checked
 from recsim_tf.core.base.types import Nest, Observation
 from recsim_tf.policies import fields
 
 
+@checked
 def perceptron(
-    hidden_units: Sequence[int], outputs: int, name: str, starts_at_zero: bool = False
+    hidden_units: Sequence[Count], outputs: int, name: str, starts_at_zero: bool = False
 ) -> list[tf.keras.layers.Layer]:
     """The layers of a multilayer perceptron. Its outputs are float32 under every dtype policy, and
     begin at 0 if `starts_at_zero`.
     """
-    validation.check_sizes(hidden_units=hidden_units)
     dense = tf.keras.layers.Dense
     return [
         *(dense(units, "relu", name=f"{name}_hidden") for units in hidden_units),
@@ -41,9 +41,9 @@ def apply_layers(layers: Sequence[tf.keras.layers.Layer], inputs: tf.Tensor) -> 
     return inputs
 
 
-def require_hidden_layer(hidden_units: Sequence[int]) -> None:
+@checked
+def require_hidden_layer(hidden_units: Sequence[Count]) -> None:
     """Raises `ValueError` if there is no hidden layer, or a size is not positive."""
-    validation.check_sizes(hidden_units=hidden_units)
     if not len(hidden_units):
         raise ValueError("hidden_units must name at least one layer, got none")
 

@@ -3,7 +3,7 @@
 import abc
 import dataclasses
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import tensorflow as tf
 from tf_agents.agents import data_converter, tf_agent
@@ -15,12 +15,12 @@ from recsim_tf.agents.shared import returns
 from recsim_tf.agents.shared.exploration import Exploration, require_slates
 from recsim_tf.agents.shared.learning import FollowingNetwork, Learning
 from recsim_tf.agents.shared.unrolled import NetworkGroup
-from recsim_tf.core.base import validation
+from recsim_tf.core.base.arguments import Count, Fraction, checked
 from recsim_tf.core.base.ranges import Range
-from recsim_tf.core.base.validation import check_numbers
 from recsim_tf.core.models.explanations import Explained
 
 
+@checked
 @dataclasses.dataclass(frozen=True)
 class QTargets(returns.LambdaReturns):
     """The targets of values: lambda-returns, in which a target network values the next states.
@@ -33,15 +33,10 @@ class QTargets(returns.LambdaReturns):
       update_period: number of train steps between its updates.
     """
 
-    num_steps: int = 1
-    td_lambda: float = 0.0
-    update_tau: float = 0.01
-    update_period: int = 1
-
-    def __post_init__(self):
-        super().__post_init__()
-        check_numbers(Range(above=0, high=1), update_tau=self.update_tau)
-        validation.check_count(update_period=self.update_period)
+    num_steps: Count = 1
+    td_lambda: Fraction = 0.0
+    update_tau: Annotated[float, Range(above=0, high=1)] = 0.01
+    update_period: Count = 1
 
 
 class Transitions(NamedTuple):

@@ -2,14 +2,12 @@
 
 import dataclasses
 
-import gin
 import tensorflow as tf
 
-from recsim_tf.core.base import validation
-from recsim_tf.core.base.validation import FRACTION, check_numbers
+from recsim_tf.core.base.arguments import Count, Fraction, configurable
 
 
-@gin.configurable(module="recsim_tf.agents")
+@configurable(module="recsim_tf.agents")
 @dataclasses.dataclass(frozen=True)
 class LambdaReturns:
     """The horizon of the returns of decisions.
@@ -21,13 +19,9 @@ class LambdaReturns:
       td_lambda: lambda of the lambda-returns, in [0, 1]; 0 for one-step returns.
     """
 
-    num_steps: int = 20
-    gamma: float = 1.0
-    td_lambda: float = 1.0
-
-    def __post_init__(self):
-        validation.check_at_least(1, num_steps=self.num_steps)
-        check_numbers(FRACTION, gamma=self.gamma, td_lambda=self.td_lambda)
+    num_steps: Count = 20
+    gamma: Fraction = 1.0
+    td_lambda: Fraction = 1.0
 
 
 def lambda_advantages(

@@ -7,13 +7,15 @@ import numpy as np
 import tensorflow as tf
 
 from recsim_tf.core.base import validation
+from recsim_tf.core.base.arguments import Count, checked
 from recsim_tf.core.models.explanations import Explanation
 
 _MAX_SLATES = 20_000  # Beyond it, enumerating all slates at each step is too slow.
 _EXPLAINED = 12  # slates in an explanation, of thousands
 
 
-def all_slates(num_candidates: int, slate_size: int, ordered: bool = True) -> np.ndarray:
+@checked
+def all_slates(num_candidates: Count, slate_size: int, ordered: bool = True) -> np.ndarray:
     """The slates without repetition in lexicographic order, int32 [number of slates, K].
 
     Args:
@@ -26,7 +28,6 @@ def all_slates(num_candidates: int, slate_size: int, ordered: bool = True) -> np
     Raises:
       ValueError: if there are more than 20,000, or for a slate_size out of range.
     """
-    validation.check_count(num_candidates=num_candidates)
     validation.check_slate_size(slate_size, num_candidates)
     num_slates = (
         math.perm(num_candidates, slate_size) if ordered else math.comb(num_candidates, slate_size)

@@ -2,18 +2,17 @@
 
 from collections.abc import Sequence
 
-import gin
 import numpy as np
 import tensorflow as tf
 
 from recsim_tf.agents.shared import encoding
 from recsim_tf.agents.shared.networks import apply_layers, perceptron
-from recsim_tf.core.base import validation
+from recsim_tf.core.base.arguments import Count, configurable
 from recsim_tf.core.base.bounds import BoundedTensorSpec
 from recsim_tf.core.base.types import Nest, Observation
 
 
-@gin.configurable(module="recsim_tf.agents")
+@configurable(module="recsim_tf.agents")
 class TwoTowers(tf.keras.layers.Layer):
     """A number for each document of each user, <f(user), g(document)> + b(document).
 
@@ -46,11 +45,10 @@ class TwoTowers(tf.keras.layers.Layer):
         self,
         observation_spec: Observation,
         hidden_units: Sequence[int],
-        embedding_size: int = 32,
+        embedding_size: Count = 32,
         document_features: Sequence | np.ndarray | tf.Tensor | None = None,
     ):
         super().__init__(name="towers", autocast=False)
-        validation.check_at_least(1, embedding_size=embedding_size)
         self._encoder = encoding.ObservationEncoder(observation_spec)
         self._num_documents = _num_documents(self._encoder.document_spec)
         self._features = None

@@ -2,9 +2,8 @@
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-import gin
 import tensorflow as tf
 from tf_agents.agents import tf_agent
 from tf_agents.networks.network import Network
@@ -29,8 +28,8 @@ from recsim_tf.agents.slate_q.targets import (
 )
 from recsim_tf.core import nests
 from recsim_tf.core.base import validation
+from recsim_tf.core.base.arguments import configurable, require
 from recsim_tf.core.base.types import Nest, Observation, Seed
-from recsim_tf.core.base.validation import check_one_of
 from recsim_tf.core.models.explanations import Explained
 from recsim_tf.policies import fields
 from recsim_tf.policies.choice_scores import AffinityScores, LearnedScores
@@ -115,7 +114,7 @@ class SlateQAgent(QAgent):
         targets, slates = targets or SlateQTargets(), slates or SlateSelection()
         self._values_sessions = isinstance(network, SessionQNetwork)
         if self._values_sessions:
-            check_one_of(("differential",), target=targets.target)
+            require("target", targets.target, Literal["differential"])
         self._is_differential = targets.target == "differential"
         self._session_return = SessionReturn(targets.session_return_tau)
         self._target_slates = slate_optimizer(slates.target_slates)
@@ -307,7 +306,7 @@ class SlateQAgent(QAgent):
         return tf.reshape(values.slate_value(slate), tf.shape(frames.reward))
 
 
-@gin.configurable(module="recsim_tf.agents")
+@configurable(module="recsim_tf.agents")
 @reads_kinds
 def create_slate_q(
     environment: SlateEnvironment,

@@ -1,18 +1,17 @@
 """The networks of SlateQ: an item-wise Q(s, i) and the value of "no click", Q(s, none)."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
-import gin
 import tensorflow as tf
 
 from recsim_tf.agents.shared.memory import Memory
 from recsim_tf.agents.shared.networks import ItemPerceptron, SlateNetwork, apply_layers, perceptron
+from recsim_tf.core.base.arguments import configurable
 from recsim_tf.core.base.types import Nest, Observation
-from recsim_tf.core.base.validation import check_one_of
 
 
-@gin.configurable
+@configurable
 class SlateQNetwork(SlateNetwork):
     """Q-values of every candidate and of "no click".
 
@@ -41,7 +40,7 @@ class SlateQNetwork(SlateNetwork):
         self,
         observation_spec: Observation,
         hidden_units: Sequence[int] = (64, 64),
-        no_click: str = "learned",
+        no_click: Literal["learned", "zero"] = "learned",
         relative: bool = True,
         items_see_user: bool = True,
         memory: Memory | None = None,
@@ -49,7 +48,6 @@ class SlateQNetwork(SlateNetwork):
         name: str = "SlateQNetwork",
     ):
         super().__init__(observation_spec, name, memory)
-        check_one_of(("learned", "zero"), no_click=no_click)
         self.learns_no_click = no_click == "learned"
         self._relative = relative
         if items is None:
@@ -70,7 +68,7 @@ class SlateQNetwork(SlateNetwork):
         return q_items, q_no_click
 
 
-@gin.configurable
+@configurable
 class ClickNetwork(SlateQNetwork):
     """Logits of a multinomial logit choice, which are learned from clicks: (logits [B, N],
     no_click_logit [B]) in place of Q-values.
@@ -110,7 +108,7 @@ class SessionValues(NamedTuple):
         return self.reward_over - tf.exp(self.log_worth)[..., tf.newaxis] * self.cost_over
 
 
-@gin.configurable
+@configurable
 class SessionQNetwork(SlateNetwork):
     """Q-values that depend on the worth of a user's sessions.
 

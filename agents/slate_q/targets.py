@@ -1,20 +1,19 @@
 """The targets of SlateQ's values, and RecSim 0.2.4's named agents, which differ in them."""
 
 import dataclasses
-from typing import Any
+from typing import Annotated, Any, Literal
 
-import gin
 import tensorflow as tf
 
 from recsim_tf.agents.shared.exploration import Exploration
 from recsim_tf.agents.shared.q_agent import QTargets
-from recsim_tf.core.base.validation import FRACTION, check_numbers, check_one_of
+from recsim_tf.core.base.arguments import Fraction, OneOf, checked, configurable, require
 from recsim_tf.core.runs import replicas
 from recsim_tf.policies.choice_scores import ChoiceScores
 from recsim_tf.policies.slates import slate_optimizer
 
 
-@gin.configurable(module="recsim_tf.agents")
+@configurable(module="recsim_tf.agents")
 @dataclasses.dataclass(frozen=True)
 class SlateQTargets(QTargets):
     """The targets of SlateQ's values, see `SlateQAgent`.
@@ -34,20 +33,16 @@ class SlateQTargets(QTargets):
         "differential", or a number out of range.
     """
 
-    target: str = "q_learning"
-    session_return_tau: float = 0.01
-    clock: str = "steps"
+    target: Literal["sarsa", "myopic", "q_learning", "differential"] = "q_learning"
+    session_return_tau: Fraction = 0.01
+    clock: Literal["steps", "rewards"] = "steps"
 
     def __post_init__(self):
-        super().__post_init__()
-        check_one_of(("sarsa", "myopic", "q_learning", "differential"), target=self.target)
-        check_one_of(("steps", "rewards"), clock=self.clock)
         if self.clock == "rewards":
-            check_one_of(("differential",), target=self.target)
-        check_numbers(FRACTION, session_return_tau=self.session_return_tau)
+            require("target", self.target, Literal["differential"])
 
 
-@gin.configurable(module="recsim_tf.agents")
+@configurable(module="recsim_tf.agents")
 @dataclasses.dataclass(frozen=True)
 class SlateSelection:
     """The selection of SlateQ's best slate from values of items.
@@ -122,18 +117,18 @@ _PRESETS: dict[str, tuple[str, str, dict[str, Any]]] = {
 PRESETS = tuple(_PRESETS)
 
 
-def preset_arguments(name: str) -> dict[str, Any]:
+@checked
+def preset_arguments(preset: Annotated[str, OneOf(PRESETS)]) -> dict[str, Any]:
     """Arguments of `SlateQAgent` for the agent of that name, one of `PRESETS`.
 
     Options that a preset does not set, such as the lambda of the targets, come from gin bindings.
     Raises a ValueError for an unknown name. The error lists the allowed names.
     """
-    check_one_of(PRESETS, preset=name)
-    serving_slates, target_slates, targets = _PRESETS[name]
+    serving_slates, target_slates, targets = _PRESETS[preset]
     arguments: dict[str, Any] = {
         "slates": SlateSelection(serving_slates=serving_slates, target_slates=target_slates),
         "targets": SlateQTargets(**targets),
     }
-    if name == "dp_random":
+    if preset == "dp_random":
         arguments["exploration"] = Exploration(epsilon=1.0, eval_epsilon=1.0)
     return arguments

@@ -3,9 +3,8 @@
 import dataclasses
 import functools
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
-import gin
 import tensorflow as tf
 from tf_agents.agents import data_converter, tf_agent
 from tf_agents.trajectories import time_step as ts
@@ -16,14 +15,14 @@ from recsim_tf.agents.shared.exploration import require_slates
 from recsim_tf.agents.shared.slate_table import all_slates, explain_slates
 from recsim_tf.agents.tabular_q.cells import SlateCells, transpose_integers
 from recsim_tf.core import random
+from recsim_tf.core.base.arguments import Fraction, configurable
 from recsim_tf.core.base.types import Nest, Observation, Seed
-from recsim_tf.core.base.validation import FRACTION, SCHEDULE, check_numbers, check_one_of
 from recsim_tf.core.models.explanations import Explained
 from recsim_tf.core.runs import replicas
 from recsim_tf.policies.stochastic import EpsilonGreedy
 
 
-@gin.configurable(module="recsim_tf.agents")
+@configurable(module="recsim_tf.agents")
 @dataclasses.dataclass(frozen=True)
 class TabularUpdates:
     """Options of the updates of a table's values. The defaults are RecSim 0.2.4's.
@@ -34,16 +33,12 @@ class TabularUpdates:
       learn_from_last_step: whether to learn from ends of sessions, which RecSim 0.2.4 does not.
     """
 
-    gamma: float = 0.99
-    learning_rate: float | Callable[[tf.Variable], tf.Tensor] = 0.1
+    gamma: Fraction = 0.99
+    learning_rate: Fraction | Callable[[tf.Variable], tf.Tensor] = 0.1
     learn_from_last_step: bool = True
 
-    def __post_init__(self):
-        check_numbers(FRACTION, gamma=self.gamma)
-        check_numbers(FRACTION, SCHEDULE, learning_rate=self.learning_rate)
 
-
-@gin.configurable(module="recsim_tf.agents")
+@configurable(module="recsim_tf.agents")
 @dataclasses.dataclass(frozen=True)
 class TabularExploration:
     """The exploration of a `TabularQAgent`'s collect policy. The defaults are RecSim 0.2.4's.
@@ -60,13 +55,9 @@ class TabularExploration:
       ValueError: for an unknown policy, or a number out of range.
     """
 
-    policy: str = "epsilon_greedy"
-    temperature: float = 0.99
+    policy: Literal["epsilon_greedy", "min_count"] = "epsilon_greedy"
+    temperature: Fraction = 0.99
     seed: random.Seed = 0
-
-    def __post_init__(self):
-        check_one_of(("epsilon_greedy", "min_count"), policy=self.policy)
-        check_numbers(FRACTION, temperature=self.temperature)
 
 
 class TabularQLoss(NamedTuple):
@@ -276,7 +267,7 @@ class TabularQAgent(tf_agent.TFAgent):
         return tf_agent.LossInfo(tf.reduce_sum(share * errors**2), parts)
 
 
-@gin.configurable(module="recsim_tf.agents")
+@configurable(module="recsim_tf.agents")
 def create_tabular_q(
     environment: SlateEnvironment,
     train_step_counter: tf.Variable,

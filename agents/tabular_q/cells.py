@@ -4,19 +4,18 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import gin
 import numpy as np
 import tensorflow as tf
 
 from recsim_tf.agents.shared import encoding
 from recsim_tf.core import nests
-from recsim_tf.core.base import validation
+from recsim_tf.core.base.arguments import Count, checked, configurable, require
 from recsim_tf.core.base.bounds import BoundedTensorSpec
-from recsim_tf.core.base.ranges import Range, shown
+from recsim_tf.core.base.ranges import shown
 from recsim_tf.core.base.types import Nest, Observation
 
 
-@gin.configurable(module="recsim_tf.agents")
+@configurable(module="recsim_tf.agents")
 class SlateCells:
     """Numbers the cells of a table. There is a cell for each combination of a context, which is the
     user's observation and perhaps the response, and the documents of a slate.
@@ -42,13 +41,12 @@ class SlateCells:
     def __init__(
         self,
         observation_spec: Observation,
-        slate_size: int,
+        slate_size: Count,
         ignore_response: bool = True,
         discretization_bounds: tuple[float, float] | None = (0.0, 10.0),
         number_bins: int = 100,
-        max_cells: int = 2**22,
+        max_cells: Count = 2**22,
     ):
-        validation.check_count(slate_size=slate_size, max_cells=max_cells)
         self._ignore_response = ignore_response
         self._context = ObservationDigits(
             self._context_of(observation_spec), discretization_bounds, number_bins
@@ -130,10 +128,10 @@ class ObservationDigits:
         apart, or, with discretization_bounds=None, for a leaf without finite bounds.
     """
 
+    @checked
     def __init__(
-        self, spec: Nest, discretization_bounds: tuple[float, float] | None, number_bins: int
+        self, spec: Nest, discretization_bounds: tuple[float, float] | None, number_bins: Count
     ):
-        validation.check_at_least(1, number_bins=number_bins)
         self._leaves = [
             _leaf_digits(leaf, discretization_bounds, number_bins) for leaf in tf.nest.flatten(spec)
         ]
@@ -215,7 +213,7 @@ class _IntervalDigits:
 def _ends(bounds: Any) -> tuple[float, float]:
     if isinstance(bounds, Sequence) and len(bounds) == 2 and not isinstance(bounds, str):
         for index, bound in enumerate(bounds):
-            Range().check_number(f"discretization_bounds[{index}]", bound)
+            require(f"discretization_bounds[{index}]", bound, float)
         low, high = map(float, bounds)
         if low < high:
             return low, high

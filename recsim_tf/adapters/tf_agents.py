@@ -1,6 +1,7 @@
 """The simulator as a TF-Agents environment, and conversions of policies from and to TF-Agents."""
 
 import recsim_tf._tf_agents  # noqa: F401  # It imports TF-Agents.
+from recsim_tf.core.base.arguments import Count, checked, configurable
 
 # isort: split
 import os
@@ -17,7 +18,6 @@ from tf_agents.trajectories import policy_step
 from tf_agents.trajectories import time_step as ts
 
 from recsim_tf.core import nests, random
-from recsim_tf.core.base import validation
 from recsim_tf.core.base.types import (
     Nest,
     Observation,
@@ -66,15 +66,14 @@ class SlateEnvironment(tf_environment.TFEnvironment):
     In the scope of a `tf.distribute` strategy each replica has B different users.
     """
 
+    @checked
     def __init__(
         self,
         simulator: SessionSource,
-        batch_size: int,
+        batch_size: Count,
         seed: random.Seed = 0,
         validate: bool = True,
     ):
-        validation.check_type("simulator", simulator, SessionSource)
-        validation.check_count(batch_size=batch_size)
         self.simulator = simulator
         self._validate = validate
         with tf.init_scope():
@@ -305,7 +304,7 @@ class _RolloutPolicy:
         return explanation_of(self._policy, observation, policy_state, seed)
 
 
-@gin.configurable(module="recsim_tf")
+@configurable(module="recsim_tf")
 class SavedPolicy(_RolloutPolicy):
     """A rollout policy from a SavedModel that a training wrote.
 

@@ -12,6 +12,7 @@ from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import nests
 from recsim_tf.core.base import validation
+from recsim_tf.core.base.arguments import checked
 from recsim_tf.core.base.types import Nest, Slate
 from recsim_tf.core.models.evidence import evidence_of
 from recsim_tf.core.models.models import UserModel
@@ -45,9 +46,9 @@ class Belief(tf.Module, abc.ABC):
       ValueError: if `users` is not a user model, or has a parameter with a value for each user.
     """
 
+    @checked
     def __init__(self, users: UserModel, num_particles: int):
         super().__init__()
-        validation.check_type("users", users, UserModel)
         for name, value in users.parameters().items():
             shape = validation.table_shape(name, value)
             if shape.rank == users.parameter_spec(name).rank + 1:

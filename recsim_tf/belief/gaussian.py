@@ -19,7 +19,7 @@ from recsim_tf.belief.moments import Fitted, Sampled
 from recsim_tf.belief.points import Points
 from recsim_tf.belief.priors import Categories, Constant, Normals, Prior
 from recsim_tf.core import nests
-from recsim_tf.core.base import validation
+from recsim_tf.core.base.arguments import Count, WholeNumber, checked
 from recsim_tf.core.base.types import Nest, Slate
 from recsim_tf.core.models.models import UserModel
 
@@ -65,9 +65,8 @@ class GaussianBelief(Belief):
         change and `initial_state` does not pass on a field of normals or categories.
     """
 
-    def __init__(self, users: UserModel, num_particles: int = 128, seed: int = 0):
-        validation.check_count(num_particles=num_particles)
-        validation.check_at_least(0, seed=seed)
+    @checked
+    def __init__(self, users: UserModel, num_particles: Count = 128, seed: WholeNumber = 0):
         super().__init__(users, num_particles)
         points = Points(num_particles, seed)
         self._innovate = points.innovate

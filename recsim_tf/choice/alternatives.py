@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from recsim_tf.choice.base import as_scores
 from recsim_tf.core import random
-from recsim_tf.core.base import validation
+from recsim_tf.core.base.arguments import Count, checked
 from recsim_tf.core.base.types import Seed
 from recsim_tf.core.distributions import logsumexp, num_outcomes
 from recsim_tf.core.distributions.custom import ShapedDistribution
@@ -35,8 +35,8 @@ class Alphabet:
       ValueError: if there is no mode, or a size is no integer of at least 1.
     """
 
-    def __init__(self, sizes: Sequence[int]):
-        validation.check_sizes(sizes=sizes)
+    @checked
+    def __init__(self, sizes: Sequence[Count]):
         if not len(sizes):
             raise ValueError("sizes must have one number for each mode, got no mode")
         self.sizes = tuple(int(size) for size in sizes)

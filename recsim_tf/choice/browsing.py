@@ -2,13 +2,13 @@
 
 from typing import Any
 
-import gin
 import tensorflow as tf
 
 from recsim_tf.choice.cascade import product_above
 from recsim_tf.choice.clicks import LARGEST_EXPONENT, ClickDistribution, ClickModel
 from recsim_tf.core import random
 from recsim_tf.core.base import validation
+from recsim_tf.core.base.arguments import configurable
 from recsim_tf.core.base.parameters import parameter
 from recsim_tf.core.base.types import Seed
 from recsim_tf.core.random.paired import Shape
@@ -107,7 +107,7 @@ def _clicked(click: tf.Tensor) -> tf.Tensor:
     return tf.linalg.triangular_solve(identity - after, follows[..., :1])[..., 0]
 
 
-@gin.configurable
+@configurable
 class IndependentClicks(ClickModel):
     """A click model in which every document is examined, so that clicks are independent.
 
@@ -121,7 +121,7 @@ class IndependentClicks(ClickModel):
         return BrowsingDistribution(scores, tf.ones([1, 1], scores.dtype), mask)
 
 
-@gin.configurable
+@configurable
 class PositionBased(ClickModel):
     """The position-based click model, in which position k is examined with probability
     examination[k], independently of clicks (Craswell et al. 2008, "An experimental comparison of
@@ -143,7 +143,7 @@ class PositionBased(ClickModel):
         return BrowsingDistribution(scores, self._of("examination", scores)[..., tf.newaxis], mask)
 
 
-@gin.configurable
+@configurable
 class UserBrowsing(ClickModel):
     """The user browsing model, in which position k is examined with probability examination[k, l]
     given the last click above: l is 0 without a click above, and j + 1 if the last click was on

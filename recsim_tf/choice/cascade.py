@@ -3,10 +3,10 @@
 import abc
 from typing import Any
 
-import gin
 import tensorflow as tf
 
 from recsim_tf.choice.base import ChoiceModel, at_documents, fill_empty
+from recsim_tf.core.base.arguments import configurable
 from recsim_tf.core.base.parameters import parameter
 
 
@@ -76,7 +76,7 @@ class CascadeChoice(ChoiceModel, abc.ABC):
         ]
 
 
-@gin.configurable
+@configurable
 class ExponentialCascade(CascadeChoice):
     """Cascade choice with value[i] = exp(scores[i])."""
 
@@ -84,7 +84,7 @@ class ExponentialCascade(CascadeChoice):
         return tf.exp(scores)
 
 
-@gin.configurable
+@configurable
 class ProportionalCascade(CascadeChoice):
     """Cascade choice with value[i] = scores[i] - min_normalizer.
 

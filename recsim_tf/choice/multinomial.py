@@ -2,15 +2,15 @@
 
 from typing import Any, ClassVar
 
-import gin
 import tensorflow as tf
 
 from recsim_tf.choice.base import ChoiceModel, fill_empty, with_no_click
+from recsim_tf.core.base.arguments import configurable
 from recsim_tf.core.base.parameters import parameter
 from recsim_tf.core.base.ranges import known_numbers, shown
 
 
-@gin.configurable
+@configurable
 class MultinomialLogit(ChoiceModel):
     """Choice with P(i) proportional to exp(scores[i]), and P(no click) to exp(no_click_mass).
 
@@ -48,7 +48,7 @@ class MultinomialLogit(ChoiceModel):
         )
 
 
-@gin.configurable
+@configurable
 class MultinomialProportional(ChoiceModel):
     """Choice with P(i) proportional to scores[i] - min_normalizer, and P(no click) to no_click_mass
     - min_normalizer.

@@ -3,16 +3,16 @@
 import abc
 from typing import Any, ClassVar
 
-import gin
 import tensorflow as tf
 
 from recsim_tf.choice.cascade_distribution import CascadeDistribution, Continuation
 from recsim_tf.choice.clicks import ClickModel
 from recsim_tf.core.base import validation
+from recsim_tf.core.base.arguments import configurable
 from recsim_tf.core.base.parameters import parameter
 
 
-@gin.configurable
+@configurable
 class MultipleClickCascade(ClickModel):
     """A cascade with several clicks and purchases. The user examines the slate from the top, may
     click on each document that is examined and purchase a clicked document, and then goes on or
@@ -87,7 +87,7 @@ class _Cascade(ClickModel, abc.ABC):
         return CascadeDistribution(scores, Continuation(after_no_click, after_click, nothing), mask)
 
 
-@gin.configurable
+@configurable
 class DependentClicks(_Cascade):
     """The dependent click model of Guo et al. 2009 ("Efficient multiple-click models in web
     search"). Users stop only after clicks, with a probability that depends on the position.
@@ -108,7 +108,7 @@ class DependentClicks(_Cascade):
         return tf.ones([], scores.dtype), self._of("continue_after_click", scores)
 
 
-@gin.configurable
+@configurable
 class ClickChain(_Cascade):
     """The click chain model of Guo et al. 2009 ("Click chain model in web search"). After a click,
     users go on with a probability that depends on the attraction a = sigmoid(score).
@@ -129,7 +129,7 @@ class ClickChain(_Cascade):
         return no_click, (1 - attraction) * unattractive + attraction * attractive
 
 
-@gin.configurable
+@configurable
 class DynamicBayesian(_Cascade):
     """The dynamic Bayesian network of Chapelle and Zhang 2009 ("A dynamic Bayesian network click
     model for web search ranking"). A click satisfies the user with probability

@@ -3,18 +3,18 @@
 import dataclasses
 from typing import Any
 
-import gin
 import numpy as np
 import tensorflow as tf
 
 from recsim_tf.choice.base import as_mask, as_scores, at_documents, fill_empty, with_no_click
 from recsim_tf.core import distributions
 from recsim_tf.core.base import validation
+from recsim_tf.core.base.arguments import Count, configurable
 from recsim_tf.core.base.parameters import Model, parameter
 from recsim_tf.core.base.ranges import known_numbers
 
 
-@gin.configurable
+@configurable
 class PlackettLuce(Model):
     """A model of `num_choices` choices from the slate, each by a multinomial logit among the
     documents that are left. It is RecSim NG's iterated multinomial logit, and the first places of a
@@ -36,12 +36,9 @@ class PlackettLuce(Model):
       ValueError: for a number of choices below 1; when called, if it is above the slate size.
     """
 
-    num_choices: int = 1
+    num_choices: Count = 1
     no_click_mass: Any = parameter(-float("inf"), low=-float("inf"))
     validate: bool = dataclasses.field(default=False, kw_only=True)
-
-    def check(self):
-        validation.check_count(num_choices=self.num_choices)
 
     @tf.autograph.experimental.do_not_convert
     def __call__(

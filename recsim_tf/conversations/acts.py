@@ -11,7 +11,7 @@ import tensorflow as tf
 from recsim_tf.choice.alternatives import Alphabet
 from recsim_tf.conversations.types import Query
 from recsim_tf.core import nests
-from recsim_tf.core.base import validation
+from recsim_tf.core.base.arguments import Count, checked, is_integer
 from recsim_tf.core.base.bounds import Bounds
 from recsim_tf.core.base.ranges import known_numbers, shown
 from recsim_tf.core.base.types import Nest, Turn
@@ -83,10 +83,11 @@ def is_act(act: tf.Tensor, *acts: Act) -> tf.Tensor:
     return functools.reduce(tf.logical_or, [tf.equal(act, int(each)) for each in acts])
 
 
+@checked
 def query(
     act: int | tf.Tensor,
     attributes: Sequence[int | tf.Tensor] = (),
-    num_chips: int = 3,
+    num_chips: Count = 3,
     num_users: int | None = None,
 ) -> Query:
     """A query, padded to the format of the environment.
@@ -101,7 +102,6 @@ def query(
       ValueError: for more attributes than `num_chips`, attributes that are not integers, a number
         that is not an `Act`, or an unknown number of users.
     """
-    validation.check_count(num_chips=num_chips)
     is_valid = _are_integers("act", act)
     if is_valid and not tf.is_tensor(act):
         numbers = known_numbers("act", act)
@@ -134,12 +134,13 @@ def _are_integers(name: str, value: Any) -> bool:
     if tf.is_tensor(value):
         return value.dtype.is_integer
     if isinstance(value, str) or not isinstance(value, Sequence | np.ndarray):
-        return validation.is_integer(value)
+        return is_integer(value)
     numbers = known_numbers(name, value)
     return numbers is None or numbers.dtype.kind in "iu"
 
 
-def query_spec(num_attributes: int, num_chips: int) -> Nest:
+@checked
+def query_spec(num_attributes: int, num_chips: Count) -> Nest:
     """The `query_spec` of a simulator of conversations.
 
     Args:
@@ -149,7 +150,6 @@ def query_spec(num_attributes: int, num_chips: int) -> Nest:
     Raises:
       ValueError: if `num_chips` is not positive.
     """
-    validation.check_count(num_chips=num_chips)
     return turns.query_spec(
         Query(tf.TensorSpec([], tf.int32), tf.TensorSpec([num_chips], tf.int32)),
         Query(Bounds(0, len(Act) - 1), Bounds(-1, num_attributes - 1)),

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any, ClassVar, NamedTuple
 
-import gin
 import tensorflow as tf
 
 from recsim_tf.conversations import acts
@@ -11,6 +10,7 @@ from recsim_tf.conversations.acts import Act, Mode
 from recsim_tf.conversations.types import Response, Traits, UserState
 from recsim_tf.conversations.users import ConversationUsers
 from recsim_tf.core.base import validation
+from recsim_tf.core.base.arguments import configurable
 from recsim_tf.core.base.parameters import parameter
 from recsim_tf.core.base.types import Nest, Slate, Turn
 
@@ -24,7 +24,7 @@ class Offers(NamedTuple):
     last_item: tf.Tensor  # int32 [B], the first item of the last offer; -1 before the first offer
 
 
-@gin.configurable
+@configurable
 class DialogueUsers(ConversationUsers):
     """Users who reply in any mode to any act except silence, and also inquire, request and remark.
 

@@ -16,6 +16,7 @@ from tensorflow_probability import distributions as tfd
 from recsim_tf.conversations.types import Item
 from recsim_tf.core import nests, random
 from recsim_tf.core.base import validation
+from recsim_tf.core.base.arguments import Count
 from recsim_tf.core.base.bounds import Bounds
 from recsim_tf.core.base.parameters import parameter
 from recsim_tf.core.base.types import Nest
@@ -47,8 +48,8 @@ class Items(DocumentModel):
       seed: the seed of `factors`, an integer.
     """
 
-    num_items: int = 100
-    num_factors: int = 10
+    num_items: Count = 100
+    num_factors: Count = 10
     bias: Any = parameter(0.0, rank=1)
     factors: Any = parameter(
         rank=2,
@@ -63,7 +64,6 @@ class Items(DocumentModel):
 
     def check(self):
         axes = {"num_items": self.num_items, "num_factors": self.num_factors}
-        validation.check_count(**axes)
         random.as_seed(self.seed)
         validation.check_table("factors", self.factors, **axes)
         validation.check_table("bias", self.bias, or_number=True, num_items=self.num_items)

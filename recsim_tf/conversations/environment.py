@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Unpack
 
-import gin
 import tensorflow as tf
 
 from recsim_tf.conversations.acts import Act, query_spec
@@ -11,6 +10,7 @@ from recsim_tf.conversations.documents import Items
 from recsim_tf.conversations.types import Response
 from recsim_tf.conversations.users import ConversationUsers
 from recsim_tf.core.base import validation
+from recsim_tf.core.base.arguments import configurable
 from recsim_tf.core.base.ranges import Range, shown
 from recsim_tf.core.models.models import DocumentModel, UserModel
 from recsim_tf.core.simulator import Simulator, SimulatorOptions
@@ -19,7 +19,7 @@ from recsim_tf.core.simulator import Simulator, SimulatorOptions
 ACT_COSTS = (0.0, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1)
 
 
-@gin.configurable(module="recsim_tf")
+@configurable(module="recsim_tf")
 def conversation_reward(response: Response, act_costs: Sequence[float] = ACT_COSTS) -> tf.Tensor:
     """The utility of the accepted item, less the cost of the act, [B].
 
@@ -44,7 +44,7 @@ def chosen_utility(response: Response) -> tf.Tensor:
     return tf.reduce_sum(response.clicked * response.utility, axis=-1)
 
 
-@gin.configurable
+@configurable
 def conversation(
     users: UserModel | None = None,
     documents: DocumentModel | None = None,
@@ -82,7 +82,6 @@ def conversation(
         number of factors or attributes, or num_chips is out of range.
     """
     users = ConversationUsers(dtype=dtype) if users is None else users
-    validation.check_type("users", users, ConversationUsers)
     if documents is None:
         documents = Items(
             num_factors=users.num_factors, directions=users.directions, dtype=users.dtype

@@ -2,7 +2,6 @@
 
 from typing import Any, NamedTuple
 
-import gin
 import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
@@ -11,6 +10,7 @@ from recsim_tf.conversations.acts import NUM_RATINGS, Act, is_act
 from recsim_tf.conversations.types import Query
 from recsim_tf.core import nests
 from recsim_tf.core.base import validation
+from recsim_tf.core.base.arguments import configurable
 from recsim_tf.core.base.parameters import Model, parameter
 from recsim_tf.core.base.ranges import known_numbers, shown
 
@@ -60,7 +60,7 @@ class Answers(UserPart):
         return tf.nn.log_softmax(tf.stack(weights, axis=-1))
 
 
-@gin.configurable
+@configurable
 class Ratings(UserPart):
     """Ratings of item 0, from 0 to 4: an ordered logit of sharpness * utility.
 
@@ -90,7 +90,7 @@ class Ratings(UserPart):
         return tfd.OrderedLogistic(cutpoints=cuts, loc=loc).categorical_log_probs()
 
 
-@gin.configurable
+@configurable
 class Critiques(UserPart):
     """Critiques of item 0, which ask for more or for less of an attribute.
 
@@ -112,7 +112,7 @@ class Critiques(UserPart):
         return tf.nn.log_softmax(tf.concat([gap + added, added - gap], axis=-1))
 
 
-@gin.configurable
+@configurable
 class Refinements(UserPart):
     """Refinements: the attribute that a user wants more of.
 
@@ -157,7 +157,7 @@ class Trust(UserPart):
         return tf.maximum(trust + self.of("rate", trust) * endorsed * liked, 0)
 
 
-@gin.configurable
+@configurable
 class Patience(UserPart):
     """Patience. It falls by the effort of the act, and by `annoyance` for a question that follows a
     question. A user leaves with probability sigmoid(-patience / scale).

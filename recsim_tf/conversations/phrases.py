@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-import gin
 import numpy as np
 import tensorflow as tf
 
 from recsim_tf.conversations.acts import DONT_KNOW, NO, NUM_RATINGS, YES, Act, Mode, alphabet
-from recsim_tf.core.base import validation
+from recsim_tf.core.base.arguments import Count, checked, configurable
 from recsim_tf.core.base.ranges import shown
 from recsim_tf.core.base.types import Nest
 from recsim_tf.core.models.wording import Wording
@@ -37,7 +36,8 @@ _TOLD = {
 _RATED = ("i hate it", "i do not like it", "it is okay", "i like it", "i love it")
 
 
-def described_replies(slate_size: int, attribute_names: Sequence[str]) -> list[dict[str, Any]]:
+@checked
+def described_replies(slate_size: Count, attribute_names: Sequence[str]) -> list[dict[str, Any]]:
     """The meanings of the R symbols of replies, a dict for each symbol in order. It has the `mode`,
     in lower case, and by mode
 
@@ -51,7 +51,6 @@ def described_replies(slate_size: int, attribute_names: Sequence[str]) -> list[d
       slate_size: size of slates K.
       attribute_names: names of the A attributes.
     """
-    validation.check_count(slate_size=slate_size)
     names, num_attributes = list(attribute_names), len(attribute_names)
     sizes = alphabet(slate_size, num_attributes).sizes
 
@@ -73,7 +72,7 @@ def described_replies(slate_size: int, attribute_names: Sequence[str]) -> list[d
     ]
 
 
-@gin.configurable
+@configurable
 def reply_features(
     slate_size: int,
     num_attributes: int,
@@ -122,7 +121,7 @@ def reply_features(
     return features
 
 
-@gin.configurable
+@configurable
 def conversation_grammar(
     slate_size: int,
     attribute_names: Sequence[str],

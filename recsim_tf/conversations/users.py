@@ -9,7 +9,6 @@ import dataclasses
 from collections.abc import Collection, Mapping
 from typing import Any, ClassVar
 
-import gin
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
@@ -42,8 +41,9 @@ from recsim_tf.conversations.types import (
 )
 from recsim_tf.core import nests, random
 from recsim_tf.core.base import validation
+from recsim_tf.core.base.arguments import Count, configurable
 from recsim_tf.core.base.bounds import Bounds
-from recsim_tf.core.base.parameters import Model, parameter
+from recsim_tf.core.base.parameters import parameter
 from recsim_tf.core.base.types import Nest, Slate, Turn
 from recsim_tf.core.models.models import DocumentModel, UserModel
 from recsim_tf.language import Channel
@@ -52,7 +52,7 @@ from recsim_tf.language import Channel
 _CERTAIN = 40.0
 
 
-@gin.configurable
+@configurable
 class ConversationUsers(UserModel):
     """Users with a taste, senses of soft attributes, trust, patience and talkativeness.
 
@@ -100,15 +100,15 @@ class ConversationUsers(UserModel):
     # The modes that each act admits.
     admitted: ClassVar[Mapping[Act, tuple[Mode, ...]]] = acts.ADMITTED
 
-    num_factors: int = 10
+    num_factors: Count = 10
     directions: Any = parameter(
         rank=3,
         drawn=lambda users: random_directions(
             users.num_attributes, users.num_senses, users.num_factors, users.seed
         ),
     )
-    num_attributes: int = 5
-    num_senses: int = 1
+    num_attributes: Count = 5
+    num_senses: Count = 1
     seed: int = 0
     taste_loc: Any = parameter(0.0, rank=1)
     taste_scale: Any = parameter(1.0, rank=1, above=0)
@@ -136,7 +136,6 @@ class ConversationUsers(UserModel):
         factors = {"num_factors": self.num_factors}
         senses = {"num_senses": self.num_senses}
         described = {"num_attributes": self.num_attributes, **senses, **factors}
-        validation.check_count(**described)
         random.as_seed(self.seed)
         validation.check_table("directions", self.directions, **described)
         if len(self.attribute_names) not in (0, self.num_attributes):
@@ -148,12 +147,7 @@ class ConversationUsers(UserModel):
             validation.check_table(name, self._value(name), or_number=True, **factors)
         if self.sense_probs is not None:
             validation.check_table("sense_probs", self.sense_probs, **senses)
-        for field in dataclasses.fields(self):
-            if isinstance(field.type, type) and issubclass(field.type, Model):
-                validation.check_type(field.name, self._value(field.name), field.type)
-        if self.channel is not None:
-            validation.check_type("channel", self.channel, Channel)
-        elif not self.are_replies_observed:
+        if self.channel is None and not self.are_replies_observed:
             raise ValueError("channel must be given if are_replies_observed is False, got None")
         acts.check_admitted(self.admitted)
 

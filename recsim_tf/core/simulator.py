@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self, TypedDict
 
-import gin
 import tensorflow as tf
 
 from recsim_tf.core import random
 from recsim_tf.core.base import validation
+from recsim_tf.core.base.arguments import Count, checked, configurable
 from recsim_tf.core.base.corpora import OwnCorpora, SharedCorpora
 from recsim_tf.core.base.parameters import Model
 from recsim_tf.core.base.types import (
@@ -36,7 +36,7 @@ from recsim_tf.core.step.acting import check_policy
 from recsim_tf.core.step.session_source import SessionSource
 
 
-@gin.configurable(module="recsim_tf")
+@configurable(module="recsim_tf")
 def click_reward(response: Nest) -> tf.Tensor:
     """The number of clicks, [B], which is RecSim's `total_clicks_reward`."""
     return tf.reduce_sum(response.clicked, axis=-1)
@@ -57,7 +57,7 @@ class SimulatorOptions(TypedDict, total=False):
     users_per_world: int | None
 
 
-@gin.configurable
+@configurable
 @without_autograph
 class Simulator(Model, SessionSource):
     """Simulates users who meet slates of documents.
@@ -96,27 +96,19 @@ class Simulator(Model, SessionSource):
 
     users: UserModel
     documents: DocumentModel
-    slate_size: int = 3
-    num_candidates: int = 10
+    slate_size: Count = 3
+    num_candidates: Count = 10
     reward_fn: Callable[..., tf.Tensor] = click_reward
     resample_documents: bool = True
-    max_steps: int | None = None
+    max_steps: Count | None = None
     allow_duplicates: bool = False
     validate: bool = False
-    num_users: int | None = None
+    num_users: Count | None = None
     query_spec: Nest = ()
-    users_per_world: int | None = None
+    users_per_world: Count | None = None
 
     def check(self) -> None:
-        validation.check_type("users", self.users, UserModel)
-        validation.check_type("documents", self.documents, DocumentModel)
-        if not callable(self.reward_fn):
-            raise ValueError(f"reward_fn must be a function of a response, got {self.reward_fn!r}")
-        validation.check_count(num_candidates=self.num_candidates)
         validation.check_slate_size(self.slate_size, self.num_candidates)
-        for name in ("max_steps", "num_users", "users_per_world"):
-            if self._value(name) is not None:
-                validation.check_count(**{name: self._value(name)})
         population.check_worlds(self.documents, self.users_per_world)
         if self.num_users is not None:
             self.check_num_users(self.num_users)
@@ -373,10 +365,10 @@ class Simulator(Model, SessionSource):
         self._check_call(policy, num_users, num_steps)
         return programs.export(self, folder, policy, num_users, num_steps, target)
 
-    def _check_call(self, policy: Policy, num_users: int, num_steps: int) -> None:
+    @checked
+    def _check_call(self, policy: Policy, num_users: int, num_steps: Count) -> None:
         self.check_num_users(num_users)
         check_policy(policy)
-        validation.check_count(num_steps=num_steps)
 
     # Recorded sessions.
 

@@ -8,7 +8,6 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import nests
-from recsim_tf.core.base import validation
 from recsim_tf.core.base.ranges import shown
 from recsim_tf.core.base.types import Nest, Slate
 from recsim_tf.core.distributions.joint import joint, masked, part, record
@@ -99,9 +98,6 @@ class Restart(Component):
 
     component: Component
 
-    def check(self):
-        validation.check_type("component", self.component, Component)
-
     def initial_draws(self, num_rows: int):
         return self.component.initial_draws(num_rows)
 
@@ -137,8 +133,6 @@ class Where(Component):
     otherwise: Component
 
     def check(self):
-        validation.check_type("then", self.then, Component)
-        validation.check_type("otherwise", self.otherwise, Component)
         if isinstance(self.then, Keep) and isinstance(self.otherwise, Keep):
             raise ValueError("otherwise must not be Keep() where then is Keep()")
 

@@ -12,6 +12,7 @@ from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import nests
 from recsim_tf.core.base import validation
+from recsim_tf.core.base.arguments import Count
 from recsim_tf.core.base.parameters import parameter
 from recsim_tf.core.base.ranges import known_numbers, shown
 from recsim_tf.core.base.types import Nest
@@ -84,12 +85,8 @@ class History(Component):
       shape: the shape of the control of one row.
     """
 
-    length: int
-    shape: tuple[int, ...] = ()
-
-    def check(self):
-        validation.check_count(length=self.length)
-        validation.check_sizes(shape=self.shape)
+    length: Count
+    shape: tuple[Count, ...] = ()
 
     def initial_state(self, draws: Nest, num_rows: int):
         return tf.zeros([num_rows, self.length, *self.shape], self.dtype)
@@ -178,7 +175,7 @@ class LinearGaussian(Component):
         the noise, for hidden states: gradients, variational inference and NUTS use the draws.
     """
 
-    size: int
+    size: Count
     transition: Any = parameter(1.0, rank=2)
     gain: Any = parameter(None, rank=2)
     noise: Any = parameter(None, rank=2)
@@ -187,7 +184,6 @@ class LinearGaussian(Component):
     centred: bool = False
 
     def check(self):
-        validation.check_count(size=self.size)
         validation.check_table("initial_loc", self.initial_loc, or_number=True, size=self.size)
         for name in ("transition", "gain", "noise", "initial_scale"):
             if self._value(name) is not None:

@@ -7,7 +7,7 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import nests, random
-from recsim_tf.core.base import validation
+from recsim_tf.core.base.arguments import Count, checked
 from recsim_tf.core.base.types import Nest, Seed
 from recsim_tf.core.step.stages import log_prob_per_user
 from recsim_tf.dynamics.component import Component
@@ -21,8 +21,9 @@ class Paths(NamedTuple):
     states: Nest  # nest of [T + 1, B, ...], the first at the start
 
 
+@checked
 def paths(
-    component: Component, num_rows: int, num_steps: int, controls: Nest = (), seed: Seed = 0
+    component: Component, num_rows: Count, num_steps: Count, controls: Nest = (), seed: Seed = 0
 ) -> Paths:
     """Simulates rows of a component, differentiably in its parameters.
 
@@ -36,7 +37,6 @@ def paths(
     Raises:
       ValueError: if a number is no integer of at least 1, or if controls have other leading axes.
     """
-    validation.check_count(num_rows=num_rows, num_steps=num_steps)
     _check_controls(controls, num_rows, num_steps)
     initial_seed, first_seed, loop_seed = random.split_seed(seed, 3)
     initial = _draw(component.initial_draws(num_rows), initial_seed)

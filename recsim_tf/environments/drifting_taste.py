@@ -11,7 +11,6 @@ factorization".
 import dataclasses
 from typing import Any, NamedTuple, Unpack
 
-import gin
 import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
@@ -19,6 +18,7 @@ from tensorflow_probability import distributions as tfd
 from recsim_tf import choice
 from recsim_tf.core import random
 from recsim_tf.core.base import validation
+from recsim_tf.core.base.arguments import Count, configurable
 from recsim_tf.core.base.bounds import Bounds
 from recsim_tf.core.base.parameters import parameter
 from recsim_tf.core.base.ranges import known_numbers
@@ -39,7 +39,7 @@ class Item(NamedTuple):
     pull: tf.Tensor  # [..., F], the direction in which a choice of the item moves the taste
 
 
-@gin.configurable
+@configurable
 class Catalogue(DocumentModel):
     """D items that all users share. Candidates are drawn from them, by default uniformly with
     replacement.
@@ -69,8 +69,8 @@ class Catalogue(DocumentModel):
         replacement, if they are more than the items.
     """
 
-    num_items: int = 1000
-    num_factors: int = 16
+    num_items: Count = 1000
+    num_factors: Count = 16
     bias: Any = parameter(0.0, rank=1)
     factors: Any = parameter(
         rank=2,
@@ -90,7 +90,6 @@ class Catalogue(DocumentModel):
 
     def check(self):
         axes = {"num_items": self.num_items, "num_factors": self.num_factors}
-        validation.check_count(**axes)
         random.as_seed(self.seed)
         validation.check_table("factors", self.factors, **axes)
         if self.pull is not None:
@@ -155,7 +154,7 @@ class ItemWording(Wording):
         return f"item {fields_of(document).get('item_id', document)}"
 
 
-@gin.configurable
+@configurable
 class DriftingTasteUsers(UserModel[UserState, Item, Response]):
     """Users who choose by bias + <initial taste + drift, factors>, and whose drift follows their
     choices.
@@ -179,7 +178,7 @@ class DriftingTasteUsers(UserModel[UserState, Item, Response]):
       ValueError: if num_factors is no integer of at least 1, or a parameter is out of range.
     """
 
-    num_factors: int = 16
+    num_factors: Count = 16
     taste_loc: Any = parameter(0.0, rank=1)
     taste_scale: Any = parameter(1.0, rank=1, above=0)
     gain: Any = parameter(0.1, rank=1)
@@ -188,7 +187,6 @@ class DriftingTasteUsers(UserModel[UserState, Item, Response]):
 
     def check(self):
         factors = {"num_factors": self.num_factors}
-        validation.check_count(**factors)
         for name in ("taste_loc", "taste_scale", "gain", "decay"):
             validation.check_table(name, self._value(name), or_number=True, **factors)
 
@@ -240,7 +238,7 @@ class DriftingTasteUsers(UserModel[UserState, Item, Response]):
         return Response(clicked=Bounds(0.0, 1.0), item_id=Bounds(0, None))
 
 
-@gin.configurable
+@configurable
 def drifting_taste(
     users: UserModel | None = None,
     documents: DocumentModel | None = None,

@@ -3,7 +3,6 @@
 import dataclasses
 from typing import Any, NamedTuple, Unpack
 
-import gin
 import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
@@ -11,6 +10,7 @@ from tensorflow_probability import distributions as tfd
 from recsim_tf import choice
 from recsim_tf.core import nests
 from recsim_tf.core.base import validation
+from recsim_tf.core.base.arguments import Count, checked, configurable
 from recsim_tf.core.base.bounds import Bounds
 from recsim_tf.core.base.parameters import parameter
 from recsim_tf.core.base.types import Nest, Slate
@@ -51,11 +51,12 @@ class Response(NamedTuple):
     cluster_id: tf.Tensor  # int32 [B, K]: the providers shown
 
 
+@checked
 def provider_layout(
     seed: int,
-    num_clusters: int = 40,
-    providers_per_cluster: int = 2,
-    num_features: int = 2,
+    num_clusters: Count = 40,
+    providers_per_cluster: Count = 2,
+    num_features: Count = 2,
     dispersion: float = 64.0,
 ) -> np.ndarray:
     """Mean features of P = num_clusters * providers_per_cluster providers, float32 [P, F].
@@ -71,11 +72,6 @@ def provider_layout(
       num_features: F.
       dispersion: the variance of each feature of the centres.
     """
-    validation.check_count(
-        num_clusters=num_clusters,
-        providers_per_cluster=providers_per_cluster,
-        num_features=num_features,
-    )
     # One stream draws the centres first, and then the providers of each centre.
     generator = np.random.RandomState(seed)
     centres = dispersion**0.5 * generator.randn(num_clusters, 1, num_features)
@@ -84,7 +80,7 @@ def provider_layout(
     return means.astype(np.float32).reshape(-1, num_features)
 
 
-@gin.configurable
+@configurable
 class Providers(DocumentModel):
     """Providers who make documents in proportion to the attention that they get, RecSim NG 0.1.2's
     `ViableCorpus`.
@@ -188,7 +184,7 @@ class ResponseDraw(NamedTuple):
     utility: tf.Tensor  # [B]
 
 
-@gin.configurable
+@configurable
 class ClusteredUsers(UserModel[tf.Tensor, Draw, Response]):
     """Users who choose the documents close to them, RecSim NG 0.1.2's
     `ClusteredNormalUserCoreDispersion`.
@@ -264,7 +260,7 @@ def utility_reward(response: Response) -> tf.Tensor:
     return response.utility
 
 
-@gin.configurable
+@configurable
 def ecosystem(
     users: UserModel | None = None,
     documents: DocumentModel | None = None,

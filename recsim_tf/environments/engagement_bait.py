@@ -2,9 +2,8 @@
 
 import dataclasses
 import functools
-from typing import Any, NamedTuple, Unpack
+from typing import Annotated, Any, NamedTuple, Unpack
 
-import gin
 import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
@@ -12,6 +11,7 @@ from tensorflow_probability import distributions as tfd
 from recsim_tf import choice
 from recsim_tf.core import random
 from recsim_tf.core.base import validation
+from recsim_tf.core.base.arguments import AtLeast, Count, checked, configurable
 from recsim_tf.core.base.bounds import Bounds
 from recsim_tf.core.base.parameters import parameter
 from recsim_tf.core.base.types import Nest, Slate
@@ -37,10 +37,11 @@ class Video(NamedTuple):
     features: tf.Tensor  # [..., F]
 
 
+@checked
 def catalogue(
     seed: int,
-    num_videos: int = 100,
-    num_features: int = 2,
+    num_videos: Count = 100,
+    num_features: Annotated[int, AtLeast(2)] = 2,
     quality_stddev: float = 0.1,
     feature_stddev: float = 0.7,
 ) -> Catalogue:
@@ -58,8 +59,6 @@ def catalogue(
       feature_stddev: the standard deviation of each feature.
     """
     random.as_seed(seed)
-    validation.check_count(num_videos=num_videos)
-    validation.check_at_least(2, num_features=num_features)
     num_low = int(0.7 * num_features)
     means = [np.linspace(-1, 0, num_low), np.linspace(0, 1, num_features - num_low)]
     generator = np.random.default_rng(seed)
@@ -70,7 +69,7 @@ def catalogue(
     return Catalogue(topic, quality, np.eye(num_features)[topic] + around)
 
 
-@gin.configurable
+@configurable
 class BaitVideos(DocumentModel):
     """D videos that the users of a world share. Agents see only the ids of candidates, as the
     collaborative filter in RecSim NG's demonstration does.
@@ -144,7 +143,7 @@ class Response(NamedTuple):
     video_id: tf.Tensor  # int32 [B, K], the ids of all videos shown
 
 
-@gin.configurable
+@configurable
 class BaitedUsers(UserModel[tf.Tensor, Video, Response]):
     """Users who choose the videos close to them, watch videos of low quality longer, and are driven
     away by them. They are RecSim NG 0.1.2's partially observable `InterestEvolutionUser`.
@@ -165,16 +164,13 @@ class BaitedUsers(UserModel[tf.Tensor, Video, Response]):
         no_click_mass of 0.
     """
 
-    num_features: int = 2
-    num_videos: int = 100
+    num_features: Count = 2
+    num_videos: Count = 100
     interest_step_size: Any = parameter(0.1)
     max_affinity: Any = parameter(10.0, above=0)
     choice_model: choice.ChoiceModel = dataclasses.field(
         default_factory=lambda: choice.MultinomialLogit(no_click_mass=0.0)
     )
-
-    def check(self):
-        validation.check_count(num_features=self.num_features, num_videos=self.num_videos)
 
     def check_documents(self, documents: DocumentModel, slate_size: int):
         if isinstance(documents, BaitVideos):
@@ -216,7 +212,7 @@ def consumed_time_reward(response: Response) -> tf.Tensor:
     return tf.reduce_sum(response.consumed_time, axis=-1)
 
 
-@gin.configurable
+@configurable
 def engagement_bait(
     users: UserModel | None = None,
     documents: DocumentModel | None = None,

@@ -5,12 +5,12 @@ environment is not registered.
 import dataclasses
 from typing import Any, NamedTuple, Unpack
 
-import gin
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf import choice
 from recsim_tf.core.base import validation
+from recsim_tf.core.base.arguments import Count, configurable
 from recsim_tf.core.base.parameters import parameter
 from recsim_tf.core.base.types import Clicks, Nest, Slate
 from recsim_tf.core.distributions import gaussian_mixture
@@ -18,7 +18,7 @@ from recsim_tf.core.models.models import DocumentModel, UserModel
 from recsim_tf.core.simulator import Simulator, SimulatorOptions
 
 
-@gin.configurable
+@configurable
 class IntentDocuments(DocumentModel):
     """Documents with features N(0, feature_scale), as RecSim NG 0.1.2's `SimpleNormalRecommender`
     shows them. A document is a vector of features, [F].
@@ -28,11 +28,8 @@ class IntentDocuments(DocumentModel):
       feature_scale: the standard deviation of each feature.
     """
 
-    num_features: int = 3
+    num_features: Count = 3
     feature_scale: Any = parameter(0.5, above=0)
-
-    def check(self):
-        validation.check_count(num_features=self.num_features)
 
     def candidates(self, num_corpora: int, num_candidates: int, corpus: Nest, user: Nest):
         shape = [num_corpora, num_candidates, self.num_features]
@@ -51,7 +48,7 @@ class IntentState(NamedTuple):
     best: tf.Tensor  # [B]: 2 plus the affinity to the best document of the last slate, 0 at first
 
 
-@gin.configurable
+@configurable
 class IntentUsers(UserModel[IntentState, tf.Tensor, Clicks]):
     """Users with an intent, RecSim NG 0.1.2's `ModelLearningDemoUser`.
 
@@ -72,7 +69,7 @@ class IntentUsers(UserModel[IntentState, tf.Tensor, Clicks]):
         no_click_mass of 0.
     """
 
-    num_features: int = 3
+    num_features: Count = 3
     intent_variance: Any = parameter(0.1, above=0)
     sensitivity: Any = parameter(0.8)
     initial_satisfaction: Any = parameter(5.0)
@@ -80,9 +77,6 @@ class IntentUsers(UserModel[IntentState, tf.Tensor, Clicks]):
     choice_model: choice.ChoiceModel = dataclasses.field(
         default_factory=lambda: choice.MultinomialLogit(no_click_mass=0.0)
     )
-
-    def check(self):
-        validation.check_count(num_features=self.num_features)
 
     def check_documents(self, documents: DocumentModel, slate_size: int):
         if isinstance(documents, IntentDocuments):

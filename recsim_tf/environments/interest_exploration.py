@@ -8,13 +8,13 @@ Semantics and constants come from RecSim 0.2.4. The model is described in Ie et 
 import dataclasses
 from typing import Any, NamedTuple, Unpack
 
-import gin
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf import choice
 from recsim_tf.core import nests
 from recsim_tf.core.base import validation
+from recsim_tf.core.base.arguments import configurable
 from recsim_tf.core.base.bounds import Bounds
 from recsim_tf.core.base.parameters import parameter
 from recsim_tf.core.base.types import Nest, Slate
@@ -29,7 +29,7 @@ class Document(NamedTuple):
     quality: tf.Tensor  # [...], positive
 
 
-@gin.configurable
+@configurable
 class TopicDocuments(DocumentModel):
     """Documents of T topics with log-normal qualities, RecSim 0.2.4's `IETopicDocumentSampler` with
     its defaults.
@@ -111,7 +111,7 @@ class Response(NamedTuple):
     cluster_id: tf.Tensor  # int32 [B, K], the topics of all documents shown
 
 
-@gin.configurable
+@configurable
 class InterestExplorationUsers(UserModel[UserState, Document, Response]):
     """Users of G types who choose by affinity[topic] + quality, do not change and do not leave.
 
@@ -221,7 +221,7 @@ class InterestExplorationUsers(UserModel[UserState, Document, Response]):
         )
 
 
-@gin.configurable
+@configurable
 def interest_exploration(
     users: UserModel | None = None,
     documents: DocumentModel | None = None,

@@ -7,12 +7,12 @@ tutorial on environments.
 
 from typing import Any, NamedTuple, Unpack
 
-import gin
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf import choice
 from recsim_tf.core import nests
+from recsim_tf.core.base.arguments import configurable
 from recsim_tf.core.base.bounds import Bounds
 from recsim_tf.core.base.parameters import parameter
 from recsim_tf.core.base.types import Nest, Slate
@@ -31,7 +31,7 @@ class Document(NamedTuple):
     clickbait: tf.Tensor  # [...], in [0, 1]
 
 
-@gin.configurable
+@configurable
 class ClickbaitDocuments(DocumentModel):
     """Documents with a uniform clickbait score c, RecSim 0.2.4's `LTSDocumentSampler`. Agents see
     c, or the kaleness 1 - c.
@@ -92,7 +92,7 @@ class Response(NamedTuple):
     engagement: tf.Tensor  # [B, K], zero where not consumed; agents see at most 100
 
 
-@gin.configurable
+@configurable
 class LongTermSatisfactionUsers(UserModel[UserState, Document, Response]):
     """Users whose engagement depends on their satisfaction, which depends on past consumption.
 
@@ -265,7 +265,7 @@ def engagement_reward(response: Response) -> tf.Tensor:
     return tf.reduce_sum(response.engagement, axis=-1)
 
 
-@gin.configurable
+@configurable
 def long_term_satisfaction(
     tutorial: bool = False,
     users: UserModel | None = None,

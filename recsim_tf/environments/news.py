@@ -3,7 +3,6 @@
 import dataclasses
 from typing import Any, NamedTuple, Unpack
 
-import gin
 import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
@@ -11,6 +10,7 @@ from tensorflow_probability import distributions as tfd
 from recsim_tf import choice
 from recsim_tf.core import nests
 from recsim_tf.core.base import validation
+from recsim_tf.core.base.arguments import Count, configurable
 from recsim_tf.core.base.bounds import Bounds
 from recsim_tf.core.base.parameters import parameter
 from recsim_tf.core.base.types import Nest, Slate
@@ -73,7 +73,7 @@ class Response(NamedTuple):
     cluster_id: tf.Tensor  # int32 [B, K]: the topics shown
 
 
-@gin.configurable
+@configurable
 class Newsroom(DocumentModel):
     """Articles that appear in a world's A places, age, and gather the clicks of all its users.
 
@@ -93,7 +93,7 @@ class Newsroom(DocumentModel):
       discount: the part of clicks and impressions that a step keeps, in [0, 1].
     """
 
-    num_articles: int = 60
+    num_articles: Count = 60
     topic_probs: Any = parameter((0.125,) * 8, rank=1, are_probabilities=True)
     quality_loc: Any = parameter(0.0)
     quality_scale: Any = parameter(1.0, above=0)
@@ -103,9 +103,6 @@ class Newsroom(DocumentModel):
     discount: Any = parameter(0.98, low=0, high=1)
 
     shared = True
-
-    def check(self):
-        validation.check_count(num_articles=self.num_articles)
 
     @property
     def num_topics(self) -> int:
@@ -203,7 +200,7 @@ class Newsroom(DocumentModel):
         }
 
 
-@gin.configurable
+@configurable
 class Readers(UserModel[tf.Tensor, Article, Response]):
     """Users who choose an article by taste[topic] + quality + freshness * 2^(-age / half_life).
 
@@ -253,7 +250,7 @@ class Readers(UserModel[tf.Tensor, Article, Response]):
         return Response(Bounds(0.0, 1.0), Bounds(0, self.num_topics - 1))
 
 
-@gin.configurable
+@configurable
 def news(
     users: UserModel | None = None,
     documents: DocumentModel | None = None,

@@ -3,11 +3,10 @@
 import dataclasses
 from typing import Any, Unpack
 
-import gin
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from recsim_tf.core.base import validation
+from recsim_tf.core.base.arguments import Count, Positive, configurable
 from recsim_tf.core.base.parameters import parameter
 from recsim_tf.core.base.types import Nest
 from recsim_tf.core.models.models import DocumentModel, UserModel
@@ -30,7 +29,7 @@ def viewers(dtype: tf.DType = tf.float32) -> LongTermSatisfactionUsers:
     return LongTermSatisfactionUsers(memory_discount=0.8, dtype=dtype)
 
 
-@gin.configurable
+@configurable
 class ReturnVisitsUsers(ReturningUsers):
     """Users of long-term satisfaction whose remembered exposure decides when they come back.
 
@@ -66,8 +65,8 @@ class ReturnVisitsUsers(ReturningUsers):
     """
 
     users: UserModel = dataclasses.field(default_factory=viewers)
-    horizon: float = 30.0
-    visit_steps: int = 5
+    horizon: Positive = 30.0
+    visit_steps: Count = 5
     gap_loc: Any = parameter(0.7, low=-LARGEST_LOG, high=LARGEST_LOG)
     gap_scale: Any = parameter(0.6, above=0)
     gap_sensitivity: Any = parameter(0.15)
@@ -81,7 +80,6 @@ class ReturnVisitsUsers(ReturningUsers):
                 f"users must be LongTermSatisfactionUsers, got {type(self.users).__name__}"
             )
         super().check()
-        validation.check_count(visit_steps=self.visit_steps)
 
     def gap(self, state: ReturningState):
         loc = self.per_user("gap_loc") - self._effect("gap_sensitivity", state)
@@ -111,7 +109,7 @@ def _limited(logarithm: tf.Tensor) -> tf.Tensor:
     return tf.clip_by_value(logarithm, -LARGEST_LOG, LARGEST_LOG)
 
 
-@gin.configurable
+@configurable
 def return_visits(
     users: UserModel | None = None,
     documents: DocumentModel | None = None,

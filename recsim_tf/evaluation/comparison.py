@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from recsim_tf.core import random
+from recsim_tf.core.base.arguments import checked
 from recsim_tf.core.base.parameters import Model
 from recsim_tf.core.base.ranges import shown
 from recsim_tf.core.base.types import Policy
@@ -61,9 +62,8 @@ class Comparison:
         numbers.
     """
 
+    @checked
     def __init__(self, values: Mapping[str, Sequence], seeds: Sequence[int], num_users: int):
-        if not isinstance(values, Mapping):
-            raise ValueError(f"values must map names of parameters to their values, got {values!r}")
         _check_distinct("seeds", seeds)
         checked = {name: _checked_values(name, given) for name, given in values.items()}
         self._combinations = _dicts(checked, itertools.product(*checked.values()))

@@ -5,14 +5,13 @@ import dataclasses
 import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol, runtime_checkable
+from typing import Annotated, Protocol, runtime_checkable
 
-import gin
 import numpy as np
 import tensorflow as tf
 
 from recsim_tf.core import random
-from recsim_tf.core.base import validation
+from recsim_tf.core.base.arguments import AtLeast, Count, checked, configurable
 from recsim_tf.core.base.types import Nest, Policy, Seed, SimulatorState, Transition
 from recsim_tf.core.runs import replicas
 from recsim_tf.core.runs.division import Division
@@ -21,7 +20,7 @@ from recsim_tf.core.simulator import Simulator
 from recsim_tf.evaluation import measures as counting
 from recsim_tf.evaluation.baselines import AnyPolicy, as_rollout, rollout_policy
 from recsim_tf.evaluation.comparison import Comparison
-from recsim_tf.evaluation.measures import Measure, checked, session_measures
+from recsim_tf.evaluation.measures import Measure, new_names, session_measures
 from recsim_tf.evaluation.policy_results import PolicyResult, Results
 from recsim_tf.evaluation.value import value
 from recsim_tf.support.errors import UsageError
@@ -45,7 +44,7 @@ class Fitted(Protocol):
         """A sentence on the distance of a policy from the model's log."""
 
 
-@gin.configurable
+@configurable
 class Evaluation:
     """Evaluates policies by a session of each user. Every policy gets the same users.
 
@@ -95,22 +94,17 @@ class Evaluation:
 
     def __init__(
         self,
-        num_users: int = 5000,
-        max_steps: int = 2000,
+        num_users: Annotated[int, AtLeast(2)] = 5000,
+        max_steps: Count = 2000,
         seed: int = 1,
         jit_compile: bool | None = None,
         compare: Mapping[str, Sequence] | None = None,
         seeds: Sequence[int] | None = None,
         measures: Mapping[str, Measure | Callable[[Transition], tf.Tensor]] | None = None,
         segments: Mapping[str, Callable[[Nest], tf.Tensor]] | None = None,
-        num_replicas: int | None = None,
+        num_replicas: Count | None = None,
         fitted: Fitted | None = None,
     ):
-        # A standard error needs two users.
-        validation.check_at_least(2, num_users=num_users)
-        validation.check_count(max_steps=max_steps)
-        if num_replicas is not None:
-            validation.check_count(num_replicas=num_replicas)
         random.as_seed(seed)
         self.num_users = num_users
         self.max_steps = max_steps
@@ -118,19 +112,16 @@ class Evaluation:
         self._jit_compile = jit_compile
         self._fitted = fitted
         compares = bool(compare) or seeds is not None
-        if fitted is not None:
-            if not isinstance(fitted, Fitted):
-                raise ValueError(f"fitted must be a FittedModel, got {type(fitted).__name__}")
-            if compares:
-                raise ValueError("fitted must be None if values or seeds are compared")
+        if fitted is not None and compares:
+            raise ValueError("fitted must be None if values or seeds are compared")
         self._given = Division(num_replicas or 1) if num_replicas or compares else None
         self.division = self._given or Division.of(num_users)
         share = self.division.share(num_users)
         self._measures = {
             name: given if isinstance(given, Measure) else Measure(given)
-            for name, given in checked("measures", measures, Callable | Measure).items()
+            for name, given in new_names("measures", measures, Callable | Measure).items()
         }
-        self._segments = checked("segments", segments, Callable, self._measures)
+        self._segments = new_names("segments", segments, Callable, self._measures)
         self.comparison: Comparison | None = None
         if compares:
             self.comparison = Comparison(compare or {}, (seed,) if seeds is None else seeds, share)
@@ -170,16 +161,11 @@ class Evaluation:
 
         return evaluate
 
+    @checked
     def evaluate(self, simulator: Simulator, policies: Mapping[str, AnyPolicy]) -> Results:
         """Results of policies by name in an environment. Raises a ValueError if `simulator` is not
         a simulator, or policies have no names.
         """
-        validation.check_type("simulator", simulator, Simulator)
-        if not isinstance(policies, Mapping):
-            raise ValueError(
-                "policies must be policies by name, {'name': policy}, got"
-                f" {type(policies).__name__}"
-            )
         return Results(self.evaluator(name, simulator, policies[name])() for name in policies)
 
     def results(

@@ -8,12 +8,11 @@ import math
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
-import gin
 import numpy as np
 import tensorflow as tf
 
+from recsim_tf.core.base.arguments import configurable, is_integer
 from recsim_tf.core.base.types import Nest, Transition
-from recsim_tf.core.base.validation import is_integer
 from recsim_tf.core.nests import fields_of
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.support.errors import UsageError
@@ -264,7 +263,7 @@ def _check(name: str, value: tf.Tensor, shape: Any, suits: bool, kind: str = "")
         )
 
 
-def checked(
+def new_names(
     argument: str, named: Mapping[str, Any] | None, kinds: Any, taken: Collection[str] = ()
 ) -> dict[str, Any]:
     """The functions, or other values of the allowed kinds, of an argument of `Evaluation`, by name.
@@ -291,7 +290,7 @@ def checked(
 # segments, and a standard error only as a mean over `Evaluation.seeds`.
 
 
-@gin.configurable(module="recsim_tf")
+@configurable(module="recsim_tf")
 def coverage() -> Measure:
     """The share of the documents of a corpus that are shown to any of its users, as a mean over
     corpora. The candidates must be the same in all steps ("catalog coverage", Ge et al. 2010,
@@ -310,7 +309,7 @@ def coverage() -> Measure:
     )
 
 
-@gin.configurable(module="recsim_tf")
+@configurable(module="recsim_tf")
 def provider_exposure(provider: int = 0) -> Measure:
     """The share of a provider in the exposure of all documents. The provider of a document is the
     `cluster_id` [B, K] of its response. A document at position k, from 1, has the exposure
@@ -323,7 +322,7 @@ def provider_exposure(provider: int = 0) -> Measure:
     )
 
 
-@gin.configurable(module="recsim_tf")
+@configurable(module="recsim_tf")
 def provider_gini() -> Measure:
     """The Gini coefficient of the exposures x_i of P providers, in increasing order: sum_i (2i - P
     - 1) x_i / (P sum_i x_i). It lies between 0, for equal exposures, and 1 - 1/P (Fleder and
@@ -339,7 +338,7 @@ def provider_gini() -> Measure:
     return Measure(_exposure, summary, _providers)
 
 
-@gin.configurable(module="recsim_tf")
+@configurable(module="recsim_tf")
 def slate_diversity() -> Measure:
     """The share of the pairs of documents in a slate whose `cluster_id` differs, as a mean over
     slates with at least two documents ("intra-list diversity", Ziegler et al. 2005, "Improving

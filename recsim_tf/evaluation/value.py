@@ -6,8 +6,8 @@ import numpy as np
 import tensorflow as tf
 
 from recsim_tf.core import random
+from recsim_tf.core.base.arguments import Count, Fraction, checked
 from recsim_tf.core.base.types import Seed, SimulatorState, Transition
-from recsim_tf.core.base.validation import FRACTION, check_count, check_numbers, check_type
 from recsim_tf.core.runs.execution import compiled, traced_call
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.evaluation.baselines import AnyPolicy, as_rollout
@@ -18,14 +18,15 @@ from recsim_tf.logs.cuts import Ends
 Start = Callable[[Simulator, int, Seed], SimulatorState | None]
 
 
+@checked
 def value(
     simulator: Simulator,
     policy: AnyPolicy,
-    num_sessions: int,
-    num_steps: int,
+    num_sessions: Count,
+    num_steps: Count,
     seed: int = 0,
     *,
-    gamma: float = 1.0,
+    gamma: Fraction = 1.0,
     draws: Mapping[str, np.ndarray] | None = None,
     start: Start | None = None,
     ends: Ends | None = None,
@@ -49,12 +50,8 @@ def value(
       ValueError: for an argument of another type or out of range, draws of different lengths, and
         parameters that the simulator does not have.
     """
-    check_type("simulator", simulator, Simulator)
-    check_count(num_sessions=num_sessions, num_steps=num_steps)
-    check_numbers(FRACTION, gamma=gamma)
     num_draws = 1
     if draws is not None:
-        check_type("draws", draws, Mapping)
         lengths = {len(each) for each in draws.values()} or {1}
         if len(lengths) > 1:
             raise ValueError(f"draws must have one length, got {sorted(lengths)}")

@@ -5,13 +5,13 @@ import warnings
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-import gin
 import numpy as np
 
 from recsim_tf.core import random
+from recsim_tf.core.base.arguments import Count, checked, configurable
 from recsim_tf.core.base.ranges import shown
 from recsim_tf.core.base.types import Nest
-from recsim_tf.core.base.validation import check_at_least, check_eager, check_type
+from recsim_tf.core.base.validation import check_eager
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.fitting.estimates import (
     Estimates,
@@ -27,7 +27,7 @@ from recsim_tf.fitting.methods.default import default_method
 from recsim_tf.fitting.methods.draws import FEWEST_EFFECTIVE_DRAWS
 from recsim_tf.fitting.methods.method import Method
 from recsim_tf.fitting.methods.session_method import SessionsObjective
-from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator, check_by_name
+from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from recsim_tf.fitting.parameters.parameter import Parameter
 from recsim_tf.fitting.searches.edges import at_edge, joined, restart_from_boundary
 from recsim_tf.fitting.searches.folder import Checkpoints
@@ -129,14 +129,14 @@ class FitResult(NamedTuple):
         """The estimates alone, by name."""
         return {name: estimate.value for name, estimate in self.estimates.items()}
 
-    def draws(self, num_draws: int, seed: int = 0) -> dict[str, np.ndarray]:
+    @checked
+    def draws(self, num_draws: Count, seed: int = 0) -> dict[str, np.ndarray]:
         """Draws [N, ...] of the parameters by name, from their normal distribution in the
         unconstrained space. Those of which the log says nothing have their estimates.
 
         Raises:
           ValueError: for a number below 1, or where the fit has no uncertainty.
         """
-        check_at_least(1, num_draws=num_draws)
         if not self.has_uncertainty:
             raise ValueError("uncertainty must not be None in a fit of which draws are taken")
         return draw_values(self.parameters, self.values(), self.covariance, num_draws, seed)
@@ -152,7 +152,8 @@ class FitResult(NamedTuple):
         """Tells whether the covariance of any parameter is known."""
         return not np.isnan(self.covariance).all()
 
-    def drawn(self, num_draws: int, num_users: int, seed: int = 0) -> Simulator:
+    @checked
+    def drawn(self, num_draws: int, num_users: Count, seed: int = 0) -> Simulator:
         """The simulator with `draws` of the parameters, so that what is simulated has their
         uncertainty too.
 
@@ -165,7 +166,6 @@ class FitResult(NamedTuple):
           ValueError: for a number out of range, where the fit has no uncertainty, or for a
             parameter of documents, which do not belong to single users.
         """
-        check_at_least(1, num_users=num_users)
         if of_documents := [name for name in self.parameters if name.startswith("documents.")]:
             raise ValueError(f"draws must be of parameters of users, got {', '.join(of_documents)}")
         values = self.draws(num_draws, seed)
@@ -250,7 +250,7 @@ class FitResult(NamedTuple):
         return f"{ending}; at the edge of the support: {edges}" if edges else ending
 
 
-@gin.configurable(module="recsim_tf", denylist=["checkpoints"])
+@configurable(module="recsim_tf", denylist=["checkpoints"])
 def fit(
     simulator: Simulator,
     parameters: Mapping[str, Parameter],
@@ -300,17 +300,11 @@ def fit(
         a search or an uncertainty that does not go with the method, a parameter on which the
         likelihood does not depend, or a start where the log-likelihood is not finite.
     """
-    check_type("simulator", simulator, Simulator)
-    check_by_name(parameters)
     check_eager("fit")
     log = log_of("log", log, Sessions, "a Log or a LogStream")
-    if checkpoints is not None:
-        check_type("checkpoints", checkpoints, Checkpoints)
     random.as_seed(seed)
     is_default = method is None
     method = default_method(simulator, log) if method is None else method
-    if not isinstance(method, Method):
-        raise ValueError(f"method must be Exact(), Draws() or so, got {method!r}")
     others: Sessions | None
     train = log
     if held_out is None or isinstance(held_out, Sessions):

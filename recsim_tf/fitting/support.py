@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from recsim_tf.core.base.arguments import Count, checked
 from recsim_tf.core.base.types import Policy
-from recsim_tf.core.base.validation import check_at_least, check_type
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.logs.log import Log
 from recsim_tf.logs.trajectories import from_trajectory
@@ -36,12 +36,13 @@ class SlateSupport(NamedTuple):
         )
 
 
+@checked
 def slate_support(
     simulator: Simulator,
     policy: Policy,
     log: Log,
-    num_users: int = 1000,
-    num_steps: int = 20,
+    num_users: Count = 1000,
+    num_steps: Count = 20,
     seed: int = 0,
 ) -> SlateSupport:
     """Simulates a policy, and compares its slates with logged ones.
@@ -57,8 +58,6 @@ def slate_support(
       ValueError: if `simulator` is not a Simulator, for a number below 1, or for documents that
         are no ids.
     """
-    check_type("simulator", simulator, Simulator)
-    check_at_least(1, num_users=num_users, num_steps=num_steps)
     trajectory = simulator.rollout(policy, num_users, num_steps, seed)
     simulated = from_trajectory(trajectory, simulator if simulator.documents.shared else None)
     logged, wanted = _slates(log), _slates(simulated)

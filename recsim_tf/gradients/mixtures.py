@@ -13,8 +13,7 @@ import tree
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import random
-from recsim_tf.core.base import validation
-from recsim_tf.core.base.ranges import Range
+from recsim_tf.core.base.arguments import Count, Positive, checked
 from recsim_tf.core.base.types import Nest, Seed
 from recsim_tf.core.distributions import num_outcomes
 
@@ -145,7 +144,12 @@ def apply(owner: str, function: Callable[[Nest], Nest], draw: Nest) -> Nest:
     )
 
 
-def relaxed_top_k(keys: tf.Tensor, slate_size: int, temperature: float | tf.Tensor) -> tf.Tensor:
+@checked
+def relaxed_top_k(
+    keys: tf.Tensor,
+    slate_size: Count,
+    temperature: Positive | tf.Tensor,
+) -> tf.Tensor:
     """The K largest keys in order, relaxed by successive softmax (Xie and Ermon 2019, arXiv
     1901.10517, section 4). With `PlackettLuce.keys` of a seed it is a relaxed draw of a slate.
 
@@ -164,8 +168,6 @@ def relaxed_top_k(keys: tf.Tensor, slate_size: int, temperature: float | tf.Tens
       Weights [B, K, N] of every candidate at each position. The weights of a position sum to one.
       The weights of a candidate may sum to more than one at high temperatures.
     """
-    validation.check_count(slate_size=slate_size)
-    Range(above=0).check_number("temperature", temperature)
     temperature = tf.cast(temperature, keys.dtype)
     positions = [tf.nn.softmax(keys / temperature)]
     for _ in range(slate_size - 1):

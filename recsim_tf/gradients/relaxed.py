@@ -6,7 +6,7 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import random
-from recsim_tf.core.base import validation
+from recsim_tf.core.base.arguments import Count, Positive, checked
 from recsim_tf.core.base.corpora import OwnCorpora
 from recsim_tf.core.base.types import (
     InitialDraws,
@@ -26,15 +26,16 @@ from recsim_tf.gradients import mixtures
 from recsim_tf.policies.plackett_luce import PlackettLucePolicy
 
 
+@checked
 def relaxed_return(
     simulator: Simulator,
     policy: PlackettLucePolicy,
     num_users: int,
-    num_steps: int,
+    num_steps: Count,
     seed: Seed,
-    temperature: float | tf.Tensor = 0.5,
+    temperature: Positive | tf.Tensor = 0.5,
     departure_margin: Callable[[Nest], tf.Tensor] | None = None,
-    departure_temperature: float | tf.Tensor = 1.0,
+    departure_temperature: Positive | tf.Tensor = 1.0,
 ) -> tf.Tensor:
     """Simulates one session in each row with relaxed slates, choices and departures, and returns
     the sums of rewards.
@@ -93,16 +94,10 @@ def relaxed_return(
         margin, or if a model computes with an integer field, which has no mixture. All are raised
         when the function is traced.
     """
-    validation.check_type("simulator", simulator, Simulator)
-    validation.check_type("policy", policy, PlackettLucePolicy)
-    validation.check_numbers(
-        validation.POSITIVE, temperature=temperature, departure_temperature=departure_temperature
-    )
     turns.require_no_queries(
         "relaxed_return", simulator.query_spec, "take score_function_return, which needs no mixture"
     )
     simulator.check_num_users(num_users)
-    validation.check_count(num_steps=num_steps)
     initial_seed, loop_seed = random.split_seed(seed, 2)
     zeros_of_users = tf.zeros([num_users], tf.float64)
     initial = _Pathwise(initial_seed, InitialDraws._fields, zeros_of_users, simulator.corpora)

@@ -4,15 +4,16 @@ from collections.abc import Iterable
 
 import tensorflow as tf
 
+from recsim_tf.core.base.arguments import checked, require
 from recsim_tf.core.base.corpora import OF_CORPORA
 from recsim_tf.core.base.types import Nest, Trajectory, Transition
-from recsim_tf.core.base.validation import check_type
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.step.stages import Recorded, begin
 from recsim_tf.policies.plackett_luce import PlackettLucePolicy
 from recsim_tf.policies.stochastic import StochasticPolicy
 
 
+@checked
 def score_function_return(
     simulator: Simulator,
     policy: PlackettLucePolicy,
@@ -55,9 +56,7 @@ def score_function_return(
       ValueError: for an argument of another type, an auto-reset trajectory, or a baseline of
         another shape.
     """
-    check_type("simulator", simulator, Simulator)
-    check_type("policy", policy, StochasticPolicy)
-    check_type("trajectory", trajectory, Trajectory)
+    require("policy", policy, StochasticPolicy)
     trajectory.require_single_session()
     trajectory.require_new_users()
     # A rollout under the same tape would let reparameterised draws move with their parameters, and

@@ -70,10 +70,6 @@ class VocabularyChannel(Channel):
 
     vocabulary: Vocabulary
 
-    def check(self):
-        if not isinstance(self.vocabulary, Vocabulary):
-            raise ValueError(f"vocabulary must be a Vocabulary, got {self.vocabulary!r}")
-
     @property
     def num_words(self):
         return self.vocabulary.size

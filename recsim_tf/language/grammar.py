@@ -1,13 +1,14 @@
 """A grammar of templates, in which a word is drawn at each position."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 import numpy as np
 import tensorflow as tf
 
 from recsim_tf.core import random
 from recsim_tf.core.base import validation
+from recsim_tf.core.base.arguments import Count, checked
 from recsim_tf.core.base.parameters import parameter
 from recsim_tf.core.base.ranges import Range
 from recsim_tf.core.distributions import logsumexp
@@ -41,7 +42,7 @@ class Grammar(VocabularyChannel):
       ValueError: for tables of other sizes, or a row of -inf alone.
     """
 
-    num_symbols: int = 1
+    num_symbols: Count = 1
     template_logits: Any = parameter(
         rank=2, low=-float("inf"), drawn=lambda grammar: np.zeros([grammar.num_symbols, 1])
     )
@@ -53,7 +54,6 @@ class Grammar(VocabularyChannel):
 
     def check(self):
         super().check()
-        validation.check_count(num_symbols=self.num_symbols)
         sizes = validation.table_shape("template_logits", self.template_logits)
         if sizes.rank != 2 or sizes[0] != self.num_symbols:
             raise ValueError(
@@ -67,11 +67,12 @@ class Grammar(VocabularyChannel):
             validation.check_logits(name, self._value(name))
 
     @classmethod
+    @checked
     def of_phrases(
         cls,
         phrases: Mapping[int, Sequence[str]],
         vocabulary: Vocabulary | None = None,
-        slip: float = 0.01,
+        slip: Annotated[float, Range(low=0, below=1)] = 0.01,
         dtype: tf.DType = tf.float32,
     ) -> Self:
         """The grammar of equally likely phrases. A phrase of several symbols is ambiguous.
@@ -86,7 +87,6 @@ class Grammar(VocabularyChannel):
         Raises:
           ValueError: for a symbol without phrases, or a slip out of range.
         """
-        Range(low=0, below=1).check_number("slip", slip)
         is_complete = set(phrases) == set(range(len(phrases))) and all(phrases.values())
         if not phrases or not is_complete:
             raise ValueError(

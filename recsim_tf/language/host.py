@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from recsim_tf.core import random
-from recsim_tf.core.base import validation
+from recsim_tf.core.base.arguments import Count
 from recsim_tf.core.runs.execution import is_for_xla
 from recsim_tf.language.channel import Channel
 
@@ -49,7 +49,7 @@ class HostLanguageModel(Channel):
     verbalise: Callable[[Any], str]
     score: Callable[[str, Sequence[Any]], Sequence[float]]
     replies: Sequence[Any]
-    max_length: int = 200
+    max_length: Count = 200
 
     def check(self):
         for name in ("verbalise", "score"):
@@ -57,7 +57,6 @@ class HostLanguageModel(Channel):
                 raise ValueError(f"{name} must be callable, got {self._value(name)!r}")
         if isinstance(self.replies, str) or not len(self.replies):
             raise ValueError(f"replies must describe each symbol, got {self.replies!r}")
-        validation.check_count(max_length=self.max_length)
 
     @property
     def num_symbols(self):

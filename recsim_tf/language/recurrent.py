@@ -4,20 +4,25 @@ import contextlib
 import functools
 import logging
 from collections.abc import Iterator, Sequence
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-import gin
 import numpy as np
 import tensorflow as tf
 
 from recsim_tf.core import random
-from recsim_tf.core.base import validation
+from recsim_tf.core.base.arguments import (
+    Count,
+    Positive,
+    WholeNumber,
+    checked,
+    configurable,
+)
 from recsim_tf.core.base.parameters import parameter
 from recsim_tf.core.base.ranges import Range, known_numbers
 from recsim_tf.language.channel import VocabularyChannel
 
 
-@gin.configurable
+@configurable
 class Recurrent(VocabularyChannel):
     """A gated recurrent unit (Cho et al. 2014, arXiv 1406.1078) that draws word after word, given
     the features of the symbol. Word 0 ends the text.
@@ -43,14 +48,12 @@ class Recurrent(VocabularyChannel):
     """
 
     features: Any
-    num_units: int = 64
+    num_units: Count = 64
     weights: Any = parameter(rank=1, drawn=lambda channel: channel._untrained().weights())
-    seed: int = 0
+    seed: WholeNumber = 0
 
     def check(self):
         super().check()
-        validation.check_count(num_units=self.num_units)
-        validation.check_at_least(0, seed=self.seed)
         features = known_numbers("features", self.features)
         if features is None or features.ndim != 2:
             raise ValueError("features must be numbers of shape [R, F]")
@@ -81,13 +84,14 @@ class Recurrent(VocabularyChannel):
         with tf.init_scope():
             return _Network(self.num_words, num_features, self.num_units, self.dtype, self.seed)
 
+    @checked
     def trained(
         self,
         symbols: Sequence[int] | np.ndarray,
         words: np.ndarray | tf.Tensor,
-        max_passes: int = 60,
-        learning_rate: float = 3e-3,
-        dropout: float = 0.4,
+        max_passes: Count = 60,
+        learning_rate: Positive = 3e-3,
+        dropout: Annotated[float, Range(low=0, below=1)] = 0.4,
     ) -> Self:
         """The channel, trained on words with known symbols.
 
@@ -104,9 +108,6 @@ class Recurrent(VocabularyChannel):
         Raises:
           ValueError: for symbols out of range, fewer than two texts, or an argument out of range.
         """
-        validation.check_count(max_passes=max_passes)
-        Range(above=0).check_number("learning_rate", learning_rate)
-        Range(low=0, below=1).check_number("dropout", dropout)
         numbers, words = np.asarray(symbols), np.asarray(words)
         if numbers.shape != (len(words),) or len(words) < 2:
             raise ValueError(f"symbols must be one for each of two texts or more, got {len(words)}")

@@ -4,17 +4,16 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Self
 
-import gin
 import numpy as np
 import tensorflow as tf
 
-from recsim_tf.core.base import validation
+from recsim_tf.core.base.arguments import Count, checked, configurable
 
 # The punctuation of ASCII except the question mark.
 _PUNCTUATION = r"[!-/:->@\[-`{-~]"
 
 
-@gin.configurable
+@configurable
 class Vocabulary:
     """The words of a channel. Number 0 stands for no word and pads a text, 1 for an unknown word,
     and 2, 3, ... for the words in their order.
@@ -37,8 +36,7 @@ class Vocabulary:
       ValueError: for no words, for an invalid or repeated word, or max_length out of range.
     """
 
-    def __init__(self, words: Sequence[str], max_length: int):
-        validation.check_count(max_length=max_length)
+    def __init__(self, words: Sequence[str], max_length: Count):
         if isinstance(words, str) or not len(words):
             raise ValueError(f"words must be a list of words, got {words!r}")
         for index, word in enumerate(words):
@@ -66,7 +64,8 @@ class Vocabulary:
         return f"Vocabulary({list(self.words)!r}, max_length={self.max_length})"
 
     @classmethod
-    def of_texts(cls, texts: Sequence[str], max_length: int, min_uses: int = 1) -> Self:
+    @checked
+    def of_texts(cls, texts: Sequence[str], max_length: int, min_uses: Count = 1) -> Self:
         """The vocabulary of texts, the most frequent words first.
 
         Args:
@@ -77,7 +76,6 @@ class Vocabulary:
         Raises:
           ValueError: if no word has `min_uses` uses, or an argument is out of range.
         """
-        validation.check_count(min_uses=min_uses)
         uses = Counter(word for words in split_words(texts) for word in words)
         kept = sorted(word for word, count in uses.items() if count >= min_uses)
         if not kept:

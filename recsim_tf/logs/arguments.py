@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from recsim_tf.core.base.validation import kind_of
+from recsim_tf.core.base.arguments import kind_of
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.logs.log import Log
 from recsim_tf.support.errors import UsageError

@@ -2,14 +2,14 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple, NoReturn, Protocol, Self, runtime_checkable
+from typing import Annotated, Any, Literal, NamedTuple, NoReturn, Protocol, Self, runtime_checkable
 
 import numpy as np
 import tensorflow as tf
 
+from recsim_tf.core.base.arguments import AtLeast, WholeNumber, checked, require
 from recsim_tf.core.base.ranges import Range, shown
 from recsim_tf.core.base.types import Nest, Turn
-from recsim_tf.core.base.validation import check_at_least, check_one_of, kind_of
 from recsim_tf.logs import checks, showing
 from recsim_tf.support.summaries import summary_html, summary_text
 
@@ -293,7 +293,7 @@ class Log(NamedTuple):
         """The log with T = `max_length` steps, of which the last ones are repeated. Raises a
         ValueError if `max_length` is below that of the log.
         """
-        check_at_least(self.max_length, max_length=max_length)
+        require("max_length", max_length, Annotated[int, AtLeast(self.max_length)])
         steps = np.minimum(np.arange(max_length), self.max_length - 1)
         return self.map_steps(lambda leaf: leaf[:, steps])
 
@@ -351,7 +351,13 @@ class Log(NamedTuple):
     def _with_steps(self, by_step: dict[str, Any]) -> "Log":
         return self._replace(**by_step | {"labels": self.labels._replace(**by_step["labels"])})
 
-    def split(self, held_out: float, seed: int = 0, by: str = "user") -> tuple["Log", "Log"]:
+    @checked
+    def split(
+        self,
+        held_out: Annotated[float, Range(above=0, below=1)],
+        seed: WholeNumber = 0,
+        by: Literal["user", "time"] = "user",
+    ) -> tuple["Log", "Log"]:
         """Splits the sessions into two logs.
 
         Args:
@@ -365,9 +371,6 @@ class Log(NamedTuple):
           ValueError: for a fraction outside (0, 1), an unknown `by`, a log of fewer than two
             sessions or users, or a split by time of a log without timestamps.
         """
-        Range(above=0, below=1).check_number("held_out", held_out)
-        check_at_least(0, seed=seed)
-        check_one_of(["user", "time"], by=by)
         users = users_of([self.labels])
         by_session = by == "time" or isinstance(users, tuple)
         groups = np.arange(self.num_sessions) if by_session else users
@@ -461,9 +464,8 @@ class LogStream:
       ValueError: if `pieces` is no function, or there is no session.
     """
 
+    @checked
     def __init__(self, pieces: Callable[[], Iterable[Log]]):
-        if not callable(pieces):
-            raise ValueError(f"pieces must be a function that returns logs, got {kind_of(pieces)}")
         self._pieces = pieces
         sizes = [(piece.length, piece.max_length) for piece in pieces() if piece.num_sessions]
         if not sizes:

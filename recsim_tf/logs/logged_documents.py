@@ -3,14 +3,13 @@
 import functools
 from typing import Any, NamedTuple
 
-import gin
 import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import nests, random
+from recsim_tf.core.base.arguments import configurable
 from recsim_tf.core.base.types import Nest, Seed, Slate
-from recsim_tf.core.base.validation import check_type
 from recsim_tf.core.distributions import Given
 from recsim_tf.core.distributions.categories import UniformCategories
 from recsim_tf.core.distributions.custom import CustomDistribution
@@ -39,7 +38,7 @@ class LoggedDocument(NamedTuple):
     seen: Nest  # logged observations, a nest of [W, N, ...], or () where there are none
 
 
-@gin.configurable(module="recsim_tf")
+@configurable(module="recsim_tf")
 class Logged(DocumentModel):
     """The documents of a log. The candidates of a step are those of a logged session in that step.
 
@@ -72,8 +71,6 @@ class Logged(DocumentModel):
         self.log = log_of("Logged.log", self.log)
         self.log.require("Logged", "candidates")
         name = type(self.documents).__name__
-        if not isinstance(self.documents, DocumentModel):
-            raise ValueError(f"documents must be a DocumentModel, got {name}")
         if self.documents.shared or self.documents.has_state:
             raise ValueError(
                 "documents must have no corpus state and must not be shared by users, to follow a"
@@ -224,7 +221,7 @@ def _logged_attributes(log: Log) -> tuple[Nest, np.ndarray]:
     return tf.nest.map_structure(by_candidate, log.hidden), is_logged
 
 
-@gin.configurable(module="recsim_tf")
+@configurable(module="recsim_tf")
 def with_logged_candidates(simulator: Simulator, log: Any) -> Simulator:
     """A simulator whose candidates are those of a log, see `Logged`.
 
@@ -235,7 +232,6 @@ def with_logged_candidates(simulator: Simulator, log: Any) -> Simulator:
     Raises:
       ValueError: see `Logged`; if `simulator` is not a Simulator; and for slates of another size.
     """
-    check_type("simulator", simulator, Simulator)
     log = log_of("with_logged_candidates.log", log)
     if log.slate_size != simulator.slate_size:
         raise ValueError(

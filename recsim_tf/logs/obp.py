@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from recsim_tf.core.base.arguments import Count, checked, require
 from recsim_tf.core.base.types import Observation
-from recsim_tf.core.base.validation import check_at_least, check_type
 from recsim_tf.logs.arguments import log_of
 from recsim_tf.logs.checks import require_once
 from recsim_tf.logs.densities import densities, walk
@@ -80,6 +80,7 @@ def to_obp(log: Log, policy: Any = None) -> dict[str, Any]:
     return feedback
 
 
+@checked
 def from_obp(feedback: Mapping[str, Any], action_dist: np.ndarray | None = None) -> Log:
     """The log of obp's feedback. Each round is a session of one step.
 
@@ -96,7 +97,6 @@ def from_obp(feedback: Mapping[str, Any], action_dist: np.ndarray | None = None)
         actions out of range, distributions that do not sum to one, and a context that is not finite
         or has another number of rounds.
     """
-    check_type("feedback", feedback, Mapping)
     is_slates = feedback.get("slate_id") is not None
     names = ("action", "reward", *(_SLATE_ARRAYS if is_slates else ("pscore",)))
     table = {
@@ -151,7 +151,7 @@ def _number_of_actions(
     size = feedback.get(name)
     if size is None:
         size = max(int(actions.max()), 0) + 1
-    check_at_least(1, **{f"feedback[{name!r}]": size})
+    require(f"feedback[{name!r}]", size, Count)
     wrong = (actions < 0) | (actions >= size)
     if wrong.any():
         raise ValueError(

@@ -7,8 +7,8 @@ import numpy as np
 import tensorflow as tf
 
 from recsim_tf.core import random
+from recsim_tf.core.base.arguments import Count, checked
 from recsim_tf.core.base.types import InitialDraws, Seed, SimulatorState
-from recsim_tf.core.base.validation import check_count, check_type
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.step.stages import PartlySampled
 from recsim_tf.logs.cuts import Cuts, Ends, users_leave, windows
@@ -20,8 +20,9 @@ from recsim_tf.logs.missing import lacking
 from recsim_tf.logs.trajectories import by_field, from_rollout
 
 
+@checked
 def logged_users(
-    simulator: Simulator, log: Log, num_users: int, seed: Seed = 0, row: tf.Tensor | None = None
+    simulator: Simulator, log: Log, num_users: Count, seed: Seed = 0, row: tf.Tensor | None = None
 ) -> SimulatorState:
     """The states in which sessions of users from a log begin. The users are drawn with replacement.
 
@@ -42,8 +43,6 @@ def logged_users(
       ValueError: if `simulator` is not a Simulator, for a number below 1, or for initial draws
         that are not those of the models.
     """
-    check_type("simulator", simulator, Simulator)
-    check_count(num_users=num_users)
     spec = session_spec(simulator, num_users).initial.user
     parts, log = lacking(log, simulator.users, num_users, spec)
     row_seed, parts_seed, seed = random.split_seed(seed, 3)

@@ -4,11 +4,11 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import gin
 import numpy as np
 import tensorflow as tf
 
 from recsim_tf.core import nests
+from recsim_tf.core.base.arguments import Count, checked, configurable
 from recsim_tf.core.base.types import (
     InitialDraws,
     Nest,
@@ -16,7 +16,6 @@ from recsim_tf.core.base.types import (
     Trajectory,
     Transition,
 )
-from recsim_tf.core.base.validation import check_at_least, check_type
 from recsim_tf.core.random import Seed, split_seed
 from recsim_tf.core.runs.execution import compiled, traced_call
 from recsim_tf.core.simulator import Simulator
@@ -32,6 +31,7 @@ from recsim_tf.policies.random import random_policy
 _USERS_AT_ONCE = 1000
 
 
+@checked
 def from_trajectory(
     trajectory: Trajectory,
     simulator: Simulator | None = None,
@@ -57,9 +57,7 @@ def from_trajectory(
         without `simulator` or with `logging`; or if rewards by position do not add up to the
         reward.
     """
-    check_type("trajectory", trajectory, Trajectory)
     if simulator is not None:
-        check_type("simulator", simulator, Simulator)
         _check_logging(simulator, logging)
     trajectory.require_single_session()
     trajectory.require_new_users()
@@ -193,6 +191,7 @@ def _with_probabilities(log: Log, logging: Any) -> Log:
     return log._replace(propensity=densities(logging, role="logging")(log)).check()
 
 
+@checked
 def from_episodes(
     path: str | os.PathLike,
     simulator: Simulator,
@@ -213,7 +212,6 @@ def from_episodes(
     Raises:
       ValueError: see `from_trajectory` and `episodes.read`; and if there are no sessions.
     """
-    check_type("simulator", simulator, Simulator)
     _check_logging(simulator, logging)
     read = episodes.read(path, simulator)
     trajectory = read.trajectory()
@@ -230,8 +228,9 @@ def from_episodes(
     return _with_probabilities(log.check(), logging)
 
 
+@checked
 def stream_episodes(
-    path: str | os.PathLike, simulator: Simulator, sessions_at_once: int = 1000
+    path: str | os.PathLike, simulator: Simulator, sessions_at_once: Count = 1000
 ) -> LogStream:
     """The sessions of an episode file in pieces, without observations.
 
@@ -246,8 +245,6 @@ def stream_episodes(
     Raises:
       ValueError: see `episodes.read`; for a number below 1, and if there are no sessions.
     """
-    check_type("simulator", simulator, Simulator)
-    check_at_least(1, sessions_at_once=sessions_at_once)
     read, shared = episodes.read(path, simulator), simulator.documents.shared
     return LogStream(
         lambda: (_log_of_draws(each, shared) for each in read.trajectories(sessions_at_once))
@@ -442,11 +439,11 @@ def _as_numpy(nest: Nest) -> Nest:
     return tf.nest.map_structure(lambda leaf: tf.convert_to_tensor(leaf).numpy(), nest)
 
 
-@gin.configurable(module="recsim_tf")
+@configurable(module="recsim_tf")
 def simulated_log(
     simulator: Simulator,
-    num_sessions: int = 1000,
-    num_steps: int = 100,
+    num_sessions: Count = 1000,
+    num_steps: Count = 100,
     seed: Seed = 0,
     jit_compile: bool = False,
     latent: tuple[str, ...] = (),
@@ -462,7 +459,6 @@ def simulated_log(
       jit_compile: whether to compile with XLA.
       latent: fields of the log to leave out, "initial" or "innovation".
     """
-    check_at_least(1, num_sessions=num_sessions, num_steps=num_steps)
     unknown = [name for name in latent if name not in ("initial", "innovation")]
     if unknown:
         raise ValueError(f"latent must be some of initial, innovation, got {', '.join(unknown)}")

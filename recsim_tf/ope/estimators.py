@@ -3,13 +3,13 @@
 import dataclasses
 import functools
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
+from recsim_tf.core.base.arguments import OneOf, checked
 from recsim_tf.core.base.types import Observation
-from recsim_tf.core.base.validation import check_one_of, check_plain, check_type
 from recsim_tf.ope.weights import Weights, normalized_weights
 
 READS = ("slate", "set", "prefix", "position", "linear")  # parts of slates
@@ -25,6 +25,7 @@ Reads = Callable[[Observation], tf.Tensor]
 Cells = Callable[[Observation], tf.Tensor]
 
 
+@checked
 @dataclasses.dataclass(frozen=True)
 class Estimator:
     """An estimator of the mean return under a policy, from sessions under another one.
@@ -53,20 +54,13 @@ class Estimator:
       ValueError: for an unknown choice.
     """
 
-    reads: str | Reads = "slate"
-    steps: str | Cells = "decision"
+    reads: Annotated[str, OneOf((*READS, _CLICK))] | Reads = "slate"
+    steps: Annotated[str, OneOf(STEPS)] | Cells = "decision"
     normalize: bool = False
     weights: Weights = dataclasses.field(default_factory=Weights)
-    model: str = "none"
+    model: Annotated[str, OneOf(MODELS)] = "none"
 
     def __post_init__(self) -> None:
-        if not callable(self.reads):
-            check_one_of((*READS, _CLICK), reads=self.reads)
-        if not callable(self.steps):
-            check_one_of(STEPS, steps=self.steps)
-        check_plain("normalize", self.normalize, bool)
-        check_one_of(MODELS, model=self.model)
-        check_type("weights", self.weights, Weights)
         if self.steps == "trajectory" and (self.model == "baseline" or self.reads != "slate"):
             raise ValueError(
                 'steps must be "decision" with model="baseline" or with reads other than "slate",'
@@ -130,6 +124,7 @@ PRESETS = {
     "simulated": Estimator(model="alone"),
     "calibrated": Estimator(model="difference"),
 }
+PresetName = Annotated[str, OneOf(PRESETS)]
 
 
 class Values(NamedTuple):

@@ -4,28 +4,28 @@ import contextlib
 import dataclasses
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import tensorflow as tf
 
-from recsim_tf.core.base.ranges import Range
-from recsim_tf.core.base.validation import (
-    FRACTION,
-    check_at_least,
-    check_different,
-    check_numbers,
-    check_one_of,
-    check_type,
+from recsim_tf.core.base.arguments import (
+    AtLeast,
+    Fraction,
+    WholeNumber,
+    checked,
     kind_of,
+    require,
 )
+from recsim_tf.core.base.ranges import Range
+from recsim_tf.core.base.validation import check_different
 from recsim_tf.logs.arguments import log_of, simulator_of
 from recsim_tf.logs.densities import missing_support
 from recsim_tf.logs.log import Sessions
 from recsim_tf.logs.observed_logs import with_observations
 from recsim_tf.ope.click_estimates import ClickEstimates
 from recsim_tf.ope.diagnostics import warning_of_few_earning_sessions
-from recsim_tf.ope.estimators import PRESETS, Estimator, Values
+from recsim_tf.ope.estimators import PRESETS, Estimator, PresetName, Values
 from recsim_tf.ope.logged_policy import LoggedPolicy
 from recsim_tf.ope.results import Estimate, Result, Results
 from recsim_tf.ope.sample import Sample, gather
@@ -97,6 +97,7 @@ def evaluate(
     )[""]
 
 
+@checked
 def compare(
     policies: Mapping[str, Any],
     log: Any,
@@ -105,10 +106,10 @@ def compare(
     model: Any = None,
     logging: Any = None,
     q: QModel | None = None,
-    gamma: float = 1.0,
-    level: float = 0.95,
+    gamma: Fraction = 1.0,
+    level: Annotated[float, Range(above=0, below=1)] = 0.95,
     num_simulated: int = 10_000,
-    seed: int = 0,
+    seed: WholeNumber = 0,
 ) -> Results:
     """Estimates the mean returns of several policies from one log, and their differences.
 
@@ -135,8 +136,6 @@ def compare(
             raise ValueError(f"{name} must be an object, got {kind_of(policy)}")
     log = log_of("log", log, Sessions, "a Log or a LogStream")
     chosen = chosen_estimators(estimators)
-    check_numbers(Range(above=0, below=1), level=level)
-    check_at_least(0, seed=seed)
     if not (q is None or hasattr(q, "fit")):
         raise ValueError(f"q must be a Regression or a SimulatedQ, got {kind_of(q)}")
     simulations = functools.cache(
@@ -163,7 +162,7 @@ def observed_by(model: Any, log: Sessions) -> Sessions:
 def _result(inputs: "EvaluationInputs", level: float) -> Result:
     """All estimates for a policy."""
     sample = inputs.sample
-    check_at_least(2, num_sessions=len(sample.reward))
+    require("num_sessions", len(sample.reward), Annotated[int, AtLeast(2)])
     result = Result(
         (name, inputs.estimate(name, estimator, level))
         for name, estimator in inputs.estimators.items()
@@ -193,7 +192,7 @@ class EvaluationInputs:
     model: Any
     logging: Any
     q: QModel | None
-    gamma: float
+    gamma: Fraction
     seed: int
     simulations: Callable[[], Simulations]
     observed: Callable[[], Sessions]
@@ -202,7 +201,6 @@ class EvaluationInputs:
     @functools.cached_property
     def sample(self) -> Sample:
         """The sample of all sessions."""
-        check_numbers(FRACTION, gamma=self.gamma)
         weighted = [each for each in self.estimators.values() if each.is_weighted]
 
         def read(estimators: Sequence[Estimator]) -> Sample:
@@ -340,13 +338,13 @@ def chosen_estimators(estimators: Sequence[str] | Mapping[str, Estimator]) -> di
     """Estimators by name, from names of `PRESETS` or from a mapping. Raises `ValueError`."""
     if isinstance(estimators, Mapping):
         for name, estimator in estimators.items():
-            check_type(f"estimators[{name!r}]", estimator, Estimator)
+            require(f"estimators[{name!r}]", estimator, Estimator)
         return dict(estimators)
     if isinstance(estimators, str) or not isinstance(estimators, Sequence):
         raise ValueError(f"estimators must be names, such as ('snips',), got {estimators!r}")
     if not estimators:
         raise ValueError("estimators must name at least one estimator, got none")
     for name in estimators:
-        check_one_of(PRESETS, estimators=name)
+        require("estimators", name, PresetName)
     check_different("estimators", estimators)
     return {name: PRESETS[name] for name in estimators}

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from recsim_tf.core.base.validation import check_path, check_type
+from recsim_tf.core.base.arguments import checked
 from recsim_tf.ope import plotting
 from recsim_tf.ope.diagnostics import FEWEST
 from recsim_tf.ope.results import Estimate, Gain, Result, Results, between
@@ -175,6 +175,7 @@ def _answer(name: str, result: Result, truth: Estimate | None) -> dict[str, Any]
     return row if truth is None else {**row, "rollouts": number(truth.value)}
 
 
+@checked
 def write_report(
     path: str | os.PathLike,
     results: Result | Mapping[str, Result],
@@ -191,8 +192,6 @@ def write_report(
       ImportError: if matplotlib is not installed.
       OSError: if the file cannot be written.
     """
-    check_path("path", path)
-    check_type("results", results, Mapping)
     named = {"The new policy": results} if isinstance(results, Result) else results
     write_text(Path(path), render(named, title, truths))
 

@@ -2,19 +2,19 @@
 
 import dataclasses
 from collections.abc import Callable, Collection, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from recsim_tf.core import random
+from recsim_tf.core.base.arguments import Fraction, checked, require
 from recsim_tf.core.base.types import Nest, Observation
-from recsim_tf.core.base.validation import FRACTION, check_numbers, check_one_of, check_type
 from recsim_tf.logs.arguments import log_of
 from recsim_tf.logs.densities import densities, log_probs, walk, where_active
 from recsim_tf.logs.log import Log, SlateLogProbs, users_of
 from recsim_tf.ope.diagnostics import WeightDiagnostics
-from recsim_tf.ope.estimators import PRESETS, Estimator, Terms, Values, terms
+from recsim_tf.ope.estimators import PRESETS, Estimator, PresetName, Terms, Values, terms
 from recsim_tf.ope.pseudo_inverse import linear_weights, sessions_at_once, subset_log_probs
 from recsim_tf.ope.weights import importance_weights
 from recsim_tf.policies.stochastic import StochasticPolicy
@@ -242,11 +242,12 @@ def gather(
     return sample._replace(users=users_of([piece.labels for piece in log.pieces()]))
 
 
+@checked
 def value(
     policy: StochasticPolicy,
     log: Any,
-    estimator: str | Estimator = "snips",
-    gamma: float = 1.0,
+    estimator: PresetName | Estimator = "snips",
+    gamma: Fraction = 1.0,
     logging: Any = None,
 ) -> tf.Tensor:
     """The estimate of the mean return under a policy, a scalar of float64. It is differentiable in
@@ -267,11 +268,8 @@ def value(
         without slates or rewards, or an estimator whose inputs are incomplete.
     """
     if isinstance(estimator, str):
-        check_one_of(PRESETS, estimator=estimator)
         estimator = PRESETS[estimator]
-    check_type("estimator", estimator, Estimator)
-    check_numbers(FRACTION, gamma=gamma)
-    check_one_of(["none"], model=estimator.model)
+    require("model", estimator.model, Literal["none"])
     if estimator.weights_clicks:
         raise ValueError(
             'reads must not be "click", which needs a model, got an estimator of clicks'

@@ -2,13 +2,13 @@
 
 import functools
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 
 from recsim_tf.core import random
+from recsim_tf.core.base.arguments import AtLeast, checked, require
 from recsim_tf.core.base.types import Policy, Turn
-from recsim_tf.core.base.validation import check_at_least, check_type
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.step.acting import act
 from recsim_tf.evaluation.baselines import AnyPolicy, CheckedPolicy, as_rollout
@@ -65,7 +65,7 @@ class Simulations:
         gamma: float,
     ):
         simulator = simulator_of(model)
-        check_at_least(2, num_simulated=num_sessions)
+        require("num_simulated", num_sessions, Annotated[int, AtLeast(2)])
         check_slates(simulator, next(iter(log.pieces())))
         self._draws = draws_of(model, seed)
         is_fit = simulator is not model
@@ -317,11 +317,12 @@ def _difference(
     return difference.with_error(log.standard_error)
 
 
+@checked
 def truth(
     simulator: Simulator,
     policy: Policy,
     num_steps: int,
-    num_sessions: int = 100_000,
+    num_sessions: Annotated[int, AtLeast(2)] = 100_000,
     seed: int = 0,
     gamma: float = 1.0,
 ) -> Estimate:
@@ -332,8 +333,6 @@ def truth(
       ValueError: if `simulator` is not a Simulator, if there are fewer than 2 sessions, or if the
         policy does not fit the simulator.
     """
-    check_type("simulator", simulator, Simulator)
-    check_at_least(2, num_sessions=num_sessions)
     check_policy_of(simulator, policy)
     returns = value(simulator, policy, num_sessions, num_steps, seed, gamma=gamma)
     return Estimate.of_sessions(returns, 0.95)

@@ -3,11 +3,11 @@
 import dataclasses
 import functools
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 
-from recsim_tf.core.base.validation import check_at_least, check_type
+from recsim_tf.core.base.arguments import AtLeast, checked
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.logs.log import Log
 from recsim_tf.logs.trajectories import from_trajectory
@@ -93,14 +93,15 @@ class Study:
         return table_html("Estimators where the truth is known", self._cells())
 
 
+@checked
 def study(
     simulator: Simulator,
     logging: Any,
     policy: Any,
-    log_sizes: Sequence[int] = (1000,),
+    log_sizes: Sequence[Annotated[int, AtLeast(2)]] = (1000,),
     estimators: Sequence[str] | Mapping[str, Estimator] = ("snips",),
     *,
-    num_logs: int = 20,
+    num_logs: Annotated[int, AtLeast(2)] = 20,
     num_steps: int = 1,
     model: Any = None,
     q: QModel | None = None,
@@ -124,12 +125,8 @@ def study(
     Raises:
       ValueError: for a number out of range, and as in `evaluate`.
     """
-    check_type("simulator", simulator, Simulator)
-    check_at_least(2, num_logs=num_logs)
-    if isinstance(log_sizes, str) or not isinstance(log_sizes, Sequence) or not log_sizes:
-        raise ValueError(f"log_sizes must be numbers of sessions, as (1000,), got {log_sizes!r}")
-    for size in log_sizes:
-        check_at_least(2, log_sizes=size)
+    if not log_sizes:
+        raise ValueError("log_sizes must be numbers of sessions, as (1000,), got none")
     chosen = chosen_estimators(estimators)
     number = num_logs * max(log_sizes)
     trajectory = simulator.rollout(logging, number, num_steps, seed)

@@ -2,15 +2,14 @@
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
 import numpy as np
 import tensorflow as tf
 
 from recsim_tf.core import nests, random
-from recsim_tf.core.base.ranges import Range
+from recsim_tf.core.base.arguments import AtLeast, NotNegative, checked, require
 from recsim_tf.core.base.types import Nest, Observation
-from recsim_tf.core.base.validation import check_at_least, check_numbers, check_type
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.logs.densities import walk
 from recsim_tf.logs.log import Log
@@ -40,6 +39,7 @@ class QModel(Protocol):
         """
 
 
+@checked
 @dataclasses.dataclass(frozen=True)
 class SimulatedQ:
     """Values by ridge regression on sessions that are simulated with the policy to judge. The
@@ -58,14 +58,9 @@ class SimulatedQ:
 
     simulator: Simulator
     features: Features | None = None
-    num_sessions: int = 5000
-    ridge: float = 1e-3
+    num_sessions: Annotated[int, AtLeast(2)] = 5000
+    ridge: NotNegative = 1e-3
     seed: int = 0
-
-    def __post_init__(self) -> None:
-        check_type("simulator", self.simulator, Simulator)
-        check_at_least(2, num_sessions=self.num_sessions)
-        check_numbers(Range(low=0), ridge=self.ridge)
 
     def fit(self, policy: Any, log: Any, gamma: float, by_position: bool) -> Q:
         """Fits the values, see `QModel.fit`."""
@@ -76,6 +71,7 @@ class SimulatedQ:
         return _regression(played, self.features or slate_features, gamma, by_position, self.ridge)
 
 
+@checked
 @dataclasses.dataclass(frozen=True)
 class Regression:
     """Values by ridge regression on the log itself, for sessions of one step. The value of a
@@ -91,16 +87,12 @@ class Regression:
     """
 
     features: Features | None = None
-    ridge: float = 1e-3
-    num_parts: int = 5
-
-    def __post_init__(self) -> None:
-        check_numbers(Range(low=0), ridge=self.ridge)
-        check_at_least(2, num_parts=self.num_parts)
+    ridge: NotNegative = 1e-3
+    num_parts: Annotated[int, AtLeast(2)] = 5
 
     def fit(self, policy: Any, log: Any, gamma: float, by_position: bool) -> Q:
         """Fits the values, see `QModel.fit`."""
-        check_type("log", log, Log)
+        require("log", log, Log)
         if log.max_length > 1:
             raise ValueError(
                 "q must be a SimulatedQ where sessions have several steps, since later rewards"

@@ -4,14 +4,14 @@ import dataclasses
 
 import tensorflow as tf
 
-from recsim_tf.core.base.ranges import Range
-from recsim_tf.core.base.validation import NONE, check_numbers
+from recsim_tf.core.base.arguments import Positive, checked
 
 # The largest logarithm of a weight. Its exponential is finite, and no estimate with a weight near
 # it is to be believed.
 _LARGEST = 80.0
 
 
+@checked
 @dataclasses.dataclass(frozen=True)
 class Weights:
     """The bending of importance weights. It lowers the variance of an estimate and biases it
@@ -27,12 +27,9 @@ class Weights:
       ValueError: for a number that is not above 0.
     """
 
-    cap: float | None = None
-    switch: float | None = None
-    shrinkage: float | None = None
-
-    def __post_init__(self) -> None:
-        check_numbers(Range(above=0), NONE, **dataclasses.asdict(self))
+    cap: Positive | None = None
+    switch: Positive | None = None
+    shrinkage: Positive | None = None
 
     def bend(self, weights: tf.Tensor) -> tf.Tensor:
         """The bent weights, of the same shape."""

@@ -12,9 +12,9 @@ import tensorflow as tf
 
 from recsim_tf import choice
 from recsim_tf.core import nests
+from recsim_tf.core.base.arguments import kind_of
 from recsim_tf.core.base.traces import joint_key
 from recsim_tf.core.base.types import Nest, Observation
-from recsim_tf.core.base.validation import kind_of
 from recsim_tf.policies.fields import raw_user
 
 # Observation of B users -> (weights [B, N], no_click_weight [B]), all non-negative.

@@ -1,9 +1,8 @@
 """Policies by the clickbait of documents, for long-term satisfaction and for return visits."""
 
-import gin
 import tensorflow as tf
 
-from recsim_tf.core.base.ranges import Range
+from recsim_tf.core.base.arguments import Fraction, configurable
 from recsim_tf.core.base.types import Nest, Observation, Policy, Seed
 from recsim_tf.core.models.explanations import Explained, Explanation
 from recsim_tf.core.simulator import Simulator
@@ -11,8 +10,8 @@ from recsim_tf.environments.long_term_satisfaction import ClickbaitDocuments
 from recsim_tf.policies import fields
 
 
-@gin.configurable(module="recsim_tf.policies")
-def clickbait_policy(simulator: Simulator, target: float = 1.0) -> Policy:
+@configurable(module="recsim_tf.policies")
+def clickbait_policy(simulator: Simulator, target: Fraction = 1.0) -> Policy:
     """A policy that shows the K candidates of the clickbait closest to a target, best first.
 
     With a target of 1 it is myopic, since the most clickbait engages the most now where the
@@ -31,7 +30,6 @@ def clickbait_policy(simulator: Simulator, target: float = 1.0) -> Policy:
         raise ValueError(
             f"clickbait_policy needs ClickbaitDocuments, got {type(documents).__name__}"
         )
-    Range(low=0, high=1).check_number("target", target)
 
     def distance(observation: Observation):
         seen = observation.documents[..., 0]

@@ -8,11 +8,10 @@ import functools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import gin
 import tensorflow as tf
 
 from recsim_tf.core import nests, random
-from recsim_tf.core.base import validation
+from recsim_tf.core.base.arguments import Count, configurable
 from recsim_tf.core.base.parameters import parameter
 from recsim_tf.core.base.ranges import Range
 from recsim_tf.core.base.types import Nest, Observation, Policy, Seed, initial_policy_state
@@ -71,12 +70,11 @@ class ClickScores(PolicyModel):
       ValueError: for an unknown algorithm, or a number out of range.
     """
 
-    num_clusters: int
+    num_clusters: Count
     algorithm: str | BanditAlgorithm = "ucb1"
     optimism_scaling: Any = parameter(1.0, low=0)
 
     def check(self):
-        validation.check_count(num_clusters=self.num_clusters)
         if self._algorithm is thompson:
             # The check lets tensors pass whose values are not known, as inside a graph.
             Range(above=0).check("optimism_scaling", self.optimism_scaling)
@@ -117,7 +115,7 @@ class ClickBanditState(NamedTuple):
     arms: tuple[Nest, ...]  # the policy state of each arm, () where it has none
 
 
-@gin.configurable
+@configurable
 class ClickBandit(PolicyModel):
     """A rollout policy in which a bandit of each user's clicks ranks base policies, the arms.
 

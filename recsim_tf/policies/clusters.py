@@ -6,11 +6,11 @@ A user's clicks rank the clusters, and quality ranks the documents within a clus
 import functools
 from typing import Any
 
-import gin
 import tensorflow as tf
 
 from recsim_tf.core import nests
 from recsim_tf.core.base import validation
+from recsim_tf.core.base.arguments import configurable, is_integer
 from recsim_tf.core.base.parameters import parameter
 from recsim_tf.core.base.ranges import shown
 from recsim_tf.core.base.traces import joint_key
@@ -79,7 +79,7 @@ def greedy_cluster_policy(simulator: SessionSource, cluster_id: int) -> Policy:
     """
     fields.require_slates("greedy_cluster_policy", simulator)
     num_clusters = fields.document_clusters(simulator)
-    if not validation.is_integer(cluster_id) or not 0 <= cluster_id < num_clusters:
+    if not is_integer(cluster_id) or not 0 <= cluster_id < num_clusters:
         raise ValueError(
             f"cluster_id must be in [0, num_clusters={num_clusters}), got {shown(cluster_id)}"
         )
@@ -102,7 +102,7 @@ class _GreedyCluster:
         return joint_key(self._simulator)
 
 
-@gin.configurable
+@configurable
 class ClusterBandit(PolicyModel):
     """A rollout policy in which a bandit of each user's clicks ranks the clusters.
 

@@ -10,13 +10,13 @@ While a user has arms that were never pulled, `ucb1` and `kl_ucb` give these arm
 all others 0, as in RecSim 0.2.4.
 """
 
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import Annotated, NamedTuple, Protocol, TypeAlias
 
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import random
-from recsim_tf.core.base import validation
+from recsim_tf.core.base.arguments import OneOf, checked
 from recsim_tf.core.base.ranges import Range
 from recsim_tf.core.base.types import Seed
 
@@ -180,7 +180,7 @@ ALGORITHMS: dict[str, Algorithm] = {
 }
 
 
-def bandit_algorithm(name: str) -> BanditAlgorithm:
+@checked
+def bandit_algorithm(algorithm: Annotated[str, OneOf(ALGORITHMS)]) -> BanditAlgorithm:
     """The algorithm of that name: "ucb1", "kl_ucb" or "thompson"."""
-    validation.check_one_of(ALGORITHMS, **{"bandit algorithm": name})
-    return ALGORITHMS[name].scores
+    return ALGORITHMS[algorithm].scores

@@ -6,15 +6,13 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-import gin
 import numpy as np
 import tensorflow as tf
 
 from recsim_tf import choice
+from recsim_tf.core.base.arguments import NotNegative, configurable
 from recsim_tf.core.base.parameters import parameter
-from recsim_tf.core.base.ranges import Range
 from recsim_tf.core.base.types import Nest, Observation, Policy, Seed
-from recsim_tf.core.base.validation import check_numbers
 from recsim_tf.core.models.explanations import Explained, Explanation
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.step.session_source import SessionSource
@@ -58,9 +56,11 @@ def myopic_policy(simulator: SessionSource, choice_scores: ChoiceScores | None =
     return Explained(act, explain, parts=[simulator, choice_scores])
 
 
-@gin.configurable(module="recsim_tf.policies")
+@configurable(module="recsim_tf.policies")
 def softmax_policy(
-    simulator: SessionSource, sharpness: float = 1.0, choice_scores: ChoiceScores | None = None
+    simulator: SessionSource,
+    sharpness: NotNegative = 1.0,
+    choice_scores: ChoiceScores | None = None,
 ) -> PlackettLucePolicy:
     """A `StochasticPolicy` that shows documents that users are likely to click. Slates are drawn by
     Plackett-Luce with the choice weights to the power of `sharpness`.
@@ -73,7 +73,6 @@ def softmax_policy(
       ValueError: for the reasons of `myopic_policy`, and for a sharpness that is negative or not
         finite.
     """
-    check_numbers(Range(low=0), sharpness=sharpness)
     choice_scores = choice_scores or AffinityScores()
     # This refuses choice scores that are not for this environment.
     myopic_policy(simulator, choice_scores)

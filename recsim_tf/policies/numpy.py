@@ -7,8 +7,8 @@ import numpy as np
 import tensorflow as tf
 
 from recsim_tf.core import nests
+from recsim_tf.core.base.arguments import Count, checked
 from recsim_tf.core.base.types import Nest, Observation, Seed
-from recsim_tf.core.base.validation import check_count
 
 
 def numpy_policy(
@@ -40,14 +40,10 @@ def numpy_policy(
 class NumpyPolicy:
     """A policy that computes with NumPy; see `numpy_policy`."""
 
+    @checked
     def __init__(
-        self, function: Callable[[Observation, np.random.Generator], Any], slate_size: int
+        self, function: Callable[[Observation, np.random.Generator], Any], slate_size: Count
     ):
-        if not callable(function):
-            raise ValueError(
-                f"function must take an observation and a generator, got {type(function).__name__}"
-            )
-        check_count(slate_size=slate_size)
         self._function, self._slate_size = function, slate_size
 
     def __call__(

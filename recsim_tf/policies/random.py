@@ -3,9 +3,9 @@
 import tensorflow as tf
 
 from recsim_tf.core import nests, random
+from recsim_tf.core.base.arguments import checked
 from recsim_tf.core.base.traces import joint_key
 from recsim_tf.core.base.types import Nest, Observation, Seed, Turn
-from recsim_tf.core.base.validation import check_type
 from recsim_tf.core.distributions import UniformSlates
 from recsim_tf.core.step import turns
 from recsim_tf.core.step.session_source import SessionSource
@@ -28,8 +28,8 @@ class UniformPolicy:
       ValueError: if `simulator` is not a SessionSource, such as a Simulator.
     """
 
+    @checked
     def __init__(self, simulator: SessionSource):
-        check_type("simulator", simulator, SessionSource)
         self._simulator = simulator
 
     def trace_key(self) -> tuple | None:

@@ -2,12 +2,12 @@
 
 import functools
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import gin
 import tensorflow as tf
 
-from recsim_tf.core.base import validation
+from recsim_tf.core.base.arguments import Fraction, OneOf, checked, configurable
 from recsim_tf.core.base.types import Policy
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.policies.clusters import ClusterBandit
@@ -39,19 +39,19 @@ BASELINES: dict[str, Baseline] = {
 }
 
 
-def baseline_policy(name: str, simulator: Simulator) -> Policy:
+@checked
+def baseline_policy(baseline: Annotated[str, OneOf(BASELINES)], simulator: Simulator) -> Policy:
     """The baseline of a name in `BASELINES`. Raises a ValueError for an unknown name, or if the
     policy is not for this environment.
     """
-    validation.check_one_of(BASELINES, baseline=name)
-    return BASELINES[name].build(simulator)
+    return BASELINES[baseline].build(simulator)
 
 
-@gin.configurable(module="recsim_tf.policies")
+@configurable(module="recsim_tf.policies")
 def epsilon_greedy_policy(
     simulator: Simulator,
     policy: str | Callable[[Simulator], Policy] = gin.REQUIRED,
-    epsilon: float = 0.05,
+    epsilon: Fraction = 0.05,
 ) -> EpsilonGreedy:
     """The `EpsilonGreedy` version of a policy, such as agents use to collect data.
 
@@ -63,6 +63,5 @@ def epsilon_greedy_policy(
     Raises:
       ValueError: for a number out of range, or an unknown name.
     """
-    validation.check_numbers(validation.FRACTION, epsilon=epsilon)
     greedy = baseline_policy(policy, simulator) if isinstance(policy, str) else policy(simulator)
     return EpsilonGreedy(greedy, simulator.num_candidates, lambda: tf.constant(epsilon))

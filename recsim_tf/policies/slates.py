@@ -12,10 +12,11 @@ Shapes are `weights` [B, N], `no_click_weight` [B] and `advantages` [B, N]. Slat
 """
 
 from collections.abc import Callable
+from typing import Annotated
 
 import tensorflow as tf
 
-from recsim_tf.core.base import validation
+from recsim_tf.core.base.arguments import OneOf, checked
 from recsim_tf.core.runs.execution import is_for_xla
 from recsim_tf.core.targets import only_cpu
 
@@ -232,7 +233,7 @@ OPTIMIZERS: dict[str, SlateOptimizer] = {
 }
 
 
-def slate_optimizer(name: str) -> SlateOptimizer:
+@checked
+def slate_optimizer(optimizer: Annotated[str, OneOf(OPTIMIZERS)]) -> SlateOptimizer:
     """The optimiser of that name: "top_k", "greedy" or "exact"."""
-    validation.check_one_of(OPTIMIZERS, **{"slate optimizer": name})
-    return OPTIMIZERS[name]
+    return OPTIMIZERS[optimizer]

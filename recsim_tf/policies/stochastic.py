@@ -7,10 +7,9 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import nests, random
-from recsim_tf.core.base.ranges import shown
+from recsim_tf.core.base.arguments import Count, checked
 from recsim_tf.core.base.traces import joint_key
 from recsim_tf.core.base.types import Nest, Observation, Policy, Seed, initial_policy_state
-from recsim_tf.core.base.validation import check_count, kind_of
 from recsim_tf.core.distributions import CertainSlates, SlateMixture, UniformSlates
 from recsim_tf.core.models.explanations import Explanation, explanation_of
 
@@ -80,13 +79,8 @@ class EpsilonGreedy:
       ValueError: for an epsilon that is no function.
     """
 
-    def __init__(self, greedy: Policy, num_candidates: int, epsilon: Callable[[], tf.Tensor]):
-        check_count(num_candidates=num_candidates)
-        if not callable(epsilon):
-            raise ValueError(
-                f"epsilon must be a function, such as lambda: {shown(epsilon)}, got"
-                f" {kind_of(epsilon)}"
-            )
+    @checked
+    def __init__(self, greedy: Policy, num_candidates: Count, epsilon: Callable[[], tf.Tensor]):
         self._greedy = greedy
         self._num_candidates = num_candidates
         self._epsilon = epsilon

@@ -4,11 +4,11 @@ documents close to users, with a boost for providers with few clicks.
 
 from typing import Any
 
-import gin
 import tensorflow as tf
 
 from recsim_tf.choice import affinity
 from recsim_tf.core import random
+from recsim_tf.core.base.arguments import configurable
 from recsim_tf.core.base.parameters import parameter
 from recsim_tf.core.base.types import Nest, Observation, Seed
 from recsim_tf.core.step.session_source import SessionSource
@@ -16,7 +16,7 @@ from recsim_tf.policies.policy_model import PolicyModel
 from recsim_tf.policies.slates import largest
 
 
-@gin.configurable
+@configurable
 class Trending(PolicyModel):
     """A policy that shows the documents with the largest click rate among all users of a world,
     where documents have `clicks` and `impressions`, as in the news.
@@ -51,7 +51,7 @@ class Trending(PolicyModel):
         return largest(scores, self.simulator.slate_size), policy_state
 
 
-@gin.configurable
+@configurable
 class Boosting(PolicyModel):
     """A policy for the ecosystem that shows the documents closest to a user, with a boost for
     providers who got less clicks than the mean. It is RecSim NG 0.1.2's `MyopicRecommender`.

@@ -14,11 +14,11 @@ import socket
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from typing import Annotated
 
-import gin
 import tensorflow as tf
 
-from recsim_tf.core.base import validation
+from recsim_tf.core.base.arguments import Count, OneOf, configurable
 from recsim_tf.core.runs import replicas
 from recsim_tf.support.errors import UsageError, one_line
 
@@ -79,10 +79,10 @@ class Devices:
             ) from error
 
 
-@gin.configurable("devices", module="recsim_tf")
+@configurable("devices", module="recsim_tf")
 def connect(
-    strategy: str = "default",
-    logical_cpus: int | None = None,
+    strategy: Annotated[str, OneOf(STRATEGIES)] = "default",
+    logical_cpus: Count | None = None,
     start_timeout: float = 600.0,
     tpu: str = "",
 ) -> Devices:
@@ -104,7 +104,6 @@ def connect(
       ValueError: for an unknown strategy, a TF_CONFIG that lacks something, or workers or a TPU
         that do not answer.
     """
-    validation.check_one_of(STRATEGIES, **{"devices.strategy": strategy})
     if logical_cpus is not None and strategy != "mirrored":
         raise UsageError(
             f"devices.logical_cpus goes with devices.strategy = 'mirrored', got {strategy!r}"
@@ -142,7 +141,6 @@ def _connected(addresses: Sequence[str], index: int, timeout: float) -> tf.distr
 
 def _names_of_devices(logical_cpus: int | None) -> list[str]:
     if logical_cpus is not None:
-        validation.check_count(**{"devices.logical_cpus": logical_cpus})
         cpu, *_ = tf.config.list_physical_devices("CPU")
         tf.config.set_logical_device_configuration(
             cpu, [tf.config.LogicalDeviceConfiguration()] * logical_cpus

@@ -2,16 +2,15 @@
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-import gin
 import tensorflow as tf
 from tf_agents.agents import tf_agent
 from tf_agents.trajectories import trajectory
 
 from recsim_tf.adapters.tf_agents import SlateEnvironment
+from recsim_tf.core.base.arguments import AtLeast, Count, configurable
 from recsim_tf.core.base.types import Nest, Seed
-from recsim_tf.core.base.validation import check_count
 from recsim_tf.core.runs import replicas
 from recsim_tf.core.runs.execution import compiled
 from recsim_tf.core.targets import only_cpu
@@ -21,7 +20,7 @@ from recsim_tf.training.replay import SeededReplayBuffer
 AUTO: Literal["auto"] = "auto"
 
 
-@gin.configurable(module="recsim_tf")
+@configurable(module="recsim_tf")
 @dataclasses.dataclass(frozen=True)
 class Iteration:
     """The steps in which an iteration of a training collects and learns. A value "auto" suits the
@@ -31,8 +30,8 @@ class Iteration:
       batch_size: transitions of a train step, drawn from the replay, or sequences of them where the
         agent learns from sequences. None for the newest of every user: agents that learn on-policy
         and bandits, which count what they see, need that. "auto" is None for these, else 2048.
-      replay_length: steps of each user that are kept for replay, at least 1; most agents need 2.
-        "auto" is 50, or T if that is more.
+      replay_length: steps of each user that are kept for replay, at least 2. "auto" is 50, or T if
+        that is more.
       train_steps: the train steps of an iteration.
       collect_steps: steps of all users in an iteration, before its train steps. "auto" is T - 1 for
         agents that learn on-policy, which then learn from each stretch of steps once; else 1.
@@ -43,16 +42,11 @@ class Iteration:
       ValueError: for a number that is not positive.
     """
 
-    batch_size: int | Literal["auto"] | None = AUTO
-    replay_length: int | Literal["auto"] = AUTO
-    train_steps: int = 1
-    collect_steps: int | Literal["auto"] = AUTO
+    batch_size: Count | Literal["auto"] | None = AUTO
+    replay_length: Annotated[int, AtLeast(2)] | Literal["auto"] = AUTO
+    train_steps: Count = 1
+    collect_steps: Count | Literal["auto"] = AUTO
     jit_compile: bool = False
-
-    def __post_init__(self) -> None:
-        for name in ("batch_size", "replay_length", "train_steps", "collect_steps"):
-            if getattr(self, name) not in (None, AUTO):
-                check_count(**{f"Iteration.{name}": getattr(self, name)})
 
     def sizes(self, agent: tf_agent.TFAgent) -> tuple[Any, ...]:
         """The batch size, the length of the replay and the collect steps for an agent."""

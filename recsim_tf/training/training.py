@@ -4,9 +4,8 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
-import gin
 import tensorflow as tf
 from tf_agents.agents import tf_agent
 
@@ -15,7 +14,7 @@ from recsim_tf.agents.layers import Kinds, Layer, LayeredSimulator, serve
 from recsim_tf.agents.shared.features import sees_kinds
 from recsim_tf.agents.shared.kinds import have_kinds
 from recsim_tf.core import random
-from recsim_tf.core.base import validation
+from recsim_tf.core.base.arguments import AtLeast, Count, checked, configurable, require
 from recsim_tf.core.checks import check
 from recsim_tf.core.runs import replicas
 from recsim_tf.core.simulator import Simulator
@@ -36,7 +35,7 @@ from recsim_tf.support.stopping import noting_signals
 from recsim_tf.support.tables import frame
 from recsim_tf.training.checkpoints import TrainingCheckpoints
 from recsim_tf.training.devices import Devices
-from recsim_tf.training.loop import AUTO, Iteration, LearningLoop
+from recsim_tf.training.loop import Iteration, LearningLoop
 
 # (environment, train_step_counter) -> agent
 CreateAgent = Callable[[SlateEnvironment, tf.Variable], tf_agent.TFAgent]
@@ -55,7 +54,7 @@ class Progress(tf.Module):
         self.train_step = replicas.variable(tf.constant(0, tf.int64))
 
 
-@gin.configurable("experiment", module="recsim_tf")
+@configurable("experiment", module="recsim_tf")
 class Training:
     """An agent that learns to recommend to simulated users; in gin files `experiment`.
 
@@ -103,14 +102,13 @@ class Training:
         simulator: Simulator,
         create_agent: CreateAgent,
         layers: Sequence[Layer] = (),
-        num_users: int = 2048,
+        num_users: Count = 2048,
         learning: Iteration | None = None,
         baselines: Baselines = ("random",),
         seed: int = 0,
-        mixed_precision: str | None = None,
+        mixed_precision: Literal["mixed_bfloat16"] | None = None,
     ):
         learning = learning or Iteration()
-        _check(create_agent, layers, num_users, learning, mixed_precision)
         run_seed = random.as_seed(seed)
         # Keras initialises weights from global generators.
         tf.keras.utils.set_random_seed(seed % 2**32)
@@ -191,11 +189,12 @@ class Training:
         """
         least = max(self.loop.least_collected - int(self.loop.replay.num_added()), 1)
         number = max(_WARMUP, least) if num_iterations is None else num_iterations
-        validation.check_at_least(least, num_iterations=number)
+        require("num_iterations", number, Annotated[int, AtLeast(least)])
         self.loop.collect(number)
         self.loop.metrics.read_and_clear(1.0)
 
-    def advance(self, num_iterations: int) -> dict[str, float]:
+    @checked
+    def advance(self, num_iterations: Count) -> dict[str, float]:
         """Runs iterations in one call of the compiled loop.
 
         Args:
@@ -207,7 +206,6 @@ class Training:
         Raises:
           ValueError: for fewer than one iteration, or after a call that failed.
         """
-        validation.check_count(num_iterations=num_iterations)
         if self._has_failed:
             raise ValueError(
                 "the training failed half-way through a call: restore it, or make it anew"
@@ -232,11 +230,12 @@ class Training:
         counts = {"iteration": self.iteration, "env_steps": self.env_steps, "seconds": seconds}
         return {**counts, **scalars}
 
+    @checked
     def run(
         self,
-        num_iterations: int,
+        num_iterations: Count,
         *,
-        log_interval: int = 50,
+        log_interval: Count = 50,
         evaluation: Evaluation | None = None,
         progress: bool = True,
     ) -> None:
@@ -253,7 +252,6 @@ class Training:
           ValueError: for fewer than one iteration, or after a call that failed.
           KeyboardInterrupt: after Ctrl-C.
         """
-        validation.check_count(num_iterations=num_iterations, log_interval=log_interval)
         evaluate = None
         if evaluation is not None:
             evaluate = evaluation.evaluator(self.agent.name, self.simulator, self.policy)
@@ -314,30 +312,6 @@ class Training:
         # All checkpoints stay: the folder may be that of a run.
         self.checkpoints(Path(folder), self._devices, len(numbers)).restore()
         self._has_failed = False
-
-
-def _check(
-    create_agent: Any,
-    layers: Sequence[Layer],
-    num_users: int,
-    learning: Iteration,
-    mixed_precision: str | None,
-) -> None:
-    """Raises a ValueError for an argument of `Training` out of range."""
-    validation.check_count(**{"experiment.num_users": num_users})
-    if learning.replay_length != AUTO:
-        validation.check_at_least(2, **{"Iteration.replay_length": learning.replay_length})
-    if mixed_precision not in (None, "mixed_bfloat16"):
-        raise UsageError(
-            f"experiment.mixed_precision must be None or mixed_bfloat16, got {mixed_precision!r}"
-        )
-    if not callable(create_agent):
-        raise UsageError(f"experiment.create_agent must be a function, got {create_agent!r}")
-    for layer in layers:
-        if not isinstance(layer, Layer):
-            raise UsageError(
-                f"experiment.layers must be a tuple of layers, got {validation.kind_of(layer)}"
-            )
 
 
 @contextlib.contextmanager

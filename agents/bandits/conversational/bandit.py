@@ -5,12 +5,11 @@ import dataclasses
 from collections.abc import Callable
 from typing import NamedTuple
 
-import gin
 import tensorflow as tf
 
 from recsim_tf.conversations.key_terms import KeyTermDocuments
 from recsim_tf.core import random
-from recsim_tf.core.base import validation
+from recsim_tf.core.base.arguments import Count, checked, configurable
 from recsim_tf.core.base.types import Nest, Observation, Policy
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.step.acting import check_users
@@ -21,7 +20,8 @@ from recsim_tf.policies import PolicyModel
 Questions = Callable[[tf.Tensor], tf.Tensor]
 
 
-def logarithmic_questions(rounds: tf.Tensor, factor: int = 5) -> tf.Tensor:
+@checked
+def logarithmic_questions(rounds: tf.Tensor, factor: Count = 5) -> tf.Tensor:
     """ConUCB's number of questions after t rounds, factor * floor(ln(t + 1)), int32 [B]; 25 in 400
     rounds.
 
@@ -32,7 +32,6 @@ def logarithmic_questions(rounds: tf.Tensor, factor: int = 5) -> tf.Tensor:
     Raises:
       ValueError: if the factor is not an integer of at least 1.
     """
-    validation.check_count(factor=factor)
     return factor * tf.cast(tf.math.log(tf.cast(rounds + 1, tf.float32)), tf.int32)
 
 
@@ -149,7 +148,7 @@ class KeyTermBandit(PolicyModel, abc.ABC):
         return slate[:, tf.newaxis], BanditState(rounds + 1 - asked, questions + asked, belief)
 
 
-@gin.configurable(module="recsim_tf.agents")
+@configurable(module="recsim_tf.agents")
 def random_arms(simulator: Simulator) -> Policy:
     """A policy for key terms that shows a uniformly random arm and asks no questions.
 

@@ -5,7 +5,6 @@ learns from arms and key-terms in the same way, and ConUCB, where key-terms give
 import dataclasses
 from typing import Any, NamedTuple
 
-import gin
 import tensorflow as tf
 
 from recsim_tf.agents.bandits.conversational.bandit import (
@@ -14,6 +13,7 @@ from recsim_tf.agents.bandits.conversational.bandit import (
     Questions,
     logarithmic_questions,
 )
+from recsim_tf.core.base.arguments import configurable
 from recsim_tf.core.base.parameters import parameter
 
 
@@ -53,7 +53,7 @@ def squared_norms(vectors: tf.Tensor, inverse: tf.Tensor) -> tf.Tensor:
     return tf.nn.relu(tf.reduce_sum(tf.matmul(vectors, inverse) * vectors, axis=-1))
 
 
-@gin.configurable(module="recsim_tf.agents")
+@configurable(module="recsim_tf.agents")
 class LinUCB(KeyTermBandit):
     """LinUCB with a model for each user (Li et al. 2010, arXiv 1003.0146, with a single model for
     all arms). It has a ridge regression of all feedback, and the upper confidence bound x theta +
@@ -80,7 +80,7 @@ class LinUCB(KeyTermBandit):
         return tf.linalg.matvec(arms, belief.mean()) + self.per_user("alpha", 2) * width
 
 
-@gin.configurable(module="recsim_tf.agents")
+@configurable(module="recsim_tf.agents")
 class ConLinUCB(LinUCB):
     """ConLinUCB-MCR (Wang et al. 2023, arXiv 2303.00315) has a single ridge regression of the
     feedback to arms and to key-terms. It asks for the key-term with the largest confidence radius
@@ -108,7 +108,7 @@ class ConUCBBelief(NamedTuple):
     key_terms: Ridge  # M~^-1 and Y~
 
 
-@gin.configurable(module="recsim_tf.agents")
+@configurable(module="recsim_tf.agents")
 class ConUCB(KeyTermBandit):
     """ConUCB (Zhang et al. 2020, arXiv 1906.01219) has a ridge regression of the answers to
     key-terms, theta~, and a ridge regression of the clicks on arms that shrinks towards it.

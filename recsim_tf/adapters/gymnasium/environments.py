@@ -1,6 +1,6 @@
 """One simulated user as an environment of Gymnasium, and many users as a vector environment."""
 
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import gymnasium
 import numpy as np
@@ -11,7 +11,7 @@ from gymnasium.vector.utils import batch_space
 from recsim_tf import registry
 from recsim_tf.adapters.gymnasium import spaces
 from recsim_tf.adapters.gymnasium.sessions import Session, Steps
-from recsim_tf.core.base import validation
+from recsim_tf.core.base.arguments import Count, OneOf, checked, require
 from recsim_tf.core.base.types import Nest
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.support.errors import one_line
@@ -44,7 +44,7 @@ class GymnasiumEnvironment(gymnasium.Env):
         self,
         simulator: Simulator,
         seed: int | None = 0,
-        flatten: bool | str = False,
+        flatten: bool | Literal["dict"] = False,
         distinct: bool = False,
     ):
         self._session = Session(Steps(simulator, 1, flatten, distinct, None), seed)
@@ -122,20 +122,20 @@ class GymnasiumVectorEnvironment(VectorEnv):
         "render_modes": [],
     }
 
+    @checked
     def __init__(
         self,
         simulator: Simulator,
-        num_envs: int,
+        num_envs: Count,
         seed: int | None = 0,
-        flatten: bool | str = False,
+        flatten: bool | Literal["dict"] = False,
         distinct: bool = False,
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
     ):
-        validation.check_at_least(1, num_envs=num_envs)
         mode = autoreset_mode
         if isinstance(mode, AutoresetMode):
             mode = mode.value
-        validation.check_one_of(_AUTORESET_MODES, autoreset_mode=mode)
+        require("autoreset_mode", mode, Annotated[str, OneOf(_AUTORESET_MODES)])
         self.num_envs = num_envs
         self.metadata = self.metadata | {"autoreset_mode": AutoresetMode(mode)}
         steps = Steps(simulator, num_envs, flatten, distinct, AutoresetMode(mode))
@@ -206,7 +206,7 @@ def register_environments() -> None:
 def make_environment(
     environment_id: str,
     seed: int | None = None,
-    flatten: bool | str = False,
+    flatten: bool | Literal["dict"] = False,
     distinct: bool = False,
     **kwargs,
 ) -> GymnasiumEnvironment:
@@ -224,7 +224,7 @@ def make_vector_environment(
     environment_id: str,
     num_envs: int,
     seed: int | None = None,
-    flatten: bool | str = False,
+    flatten: bool | Literal["dict"] = False,
     distinct: bool = False,
     autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
     **kwargs,

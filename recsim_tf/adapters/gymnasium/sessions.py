@@ -3,7 +3,7 @@
 import functools
 import secrets
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import gymnasium
 import numpy as np
@@ -13,8 +13,8 @@ from gymnasium.vector import AutoresetMode
 from recsim_tf.adapters.gymnasium import spaces
 from recsim_tf.adapters.gymnasium.words import Words
 from recsim_tf.core import nests, random
+from recsim_tf.core.base.arguments import checked
 from recsim_tf.core.base.types import Nest
-from recsim_tf.core.base.validation import check_type
 from recsim_tf.core.runs.execution import compiled
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.step import turns
@@ -41,23 +41,21 @@ class Steps:
       ValueError: if `simulator` is not a Simulator, or for another value of `flatten`.
     """
 
+    @checked
     def __init__(
         self,
         simulator: Simulator,
         num_users: int,
-        flatten: bool | str,
+        flatten: bool | Literal["dict"],
         distinct: bool,
         autoreset_mode: AutoresetMode | None,
     ):
-        check_type("simulator", simulator, Simulator)
         self._arguments = (simulator, num_users, flatten, distinct, autoreset_mode)
         if simulator.documents.shared:
             # All users of the environment are one world.
             simulator = simulator.replaced(users_per_world=None)
         self.simulator = simulator
         self.num_users = num_users
-        if flatten not in (False, True, "dict"):
-            raise ValueError(f"flatten must be False, True or 'dict', got {flatten!r}")
         self._flatten = flatten
         self._distinct = distinct
         self._autoreset_mode = autoreset_mode

@@ -21,7 +21,7 @@ from recsim_tf.conversations.documents import Items
 from recsim_tf.conversations.types import Item, Query, UserState
 from recsim_tf.conversations.users import ConversationUsers
 from recsim_tf.core import nests, random
-from recsim_tf.core.base import validation
+from recsim_tf.core.base.arguments import checked, require
 from recsim_tf.core.base.types import Nest, Observation, Slate, Turn
 from recsim_tf.core.models.explanations import Explanation
 from recsim_tf.core.models.models import UserModel
@@ -132,10 +132,10 @@ class Tracker:
         another number of attributes or factors.
     """
 
+    @checked
     def __init__(self, simulator: Simulator, belief: Belief | None = None):
         check_conversation(simulator)
         self.belief = GaussianBelief(simulator.users) if belief is None else belief
-        validation.check_type("belief", self.belief, Belief)
         check_believed(self.belief.users, simulator)
         self._documents: Items = simulator.documents
 
@@ -230,7 +230,7 @@ def check_conversation(simulator: Simulator) -> None:
 
 def check_believed(users: UserModel, simulator: Simulator) -> None:
     """Raises `ValueError` unless the users of a belief have the sizes of a simulator's users."""
-    validation.check_type("users of the belief", users, ConversationUsers)
+    require("users of the belief", users, ConversationUsers)
     for name in ("num_attributes", "num_factors"):
         required, given = getattr(simulator.users, name), getattr(users, name)
         if required != given:

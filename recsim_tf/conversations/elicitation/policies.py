@@ -3,9 +3,8 @@
 import abc
 import functools
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
-import gin
 import tensorflow as tf
 
 from recsim_tf.conversations.acts import Act
@@ -24,7 +23,7 @@ from recsim_tf.conversations.elicitation.turns import (
     take_turn,
 )
 from recsim_tf.core import nests, random
-from recsim_tf.core.base import validation
+from recsim_tf.core.base.arguments import Count, OneOf, configurable
 from recsim_tf.core.base.parameters import parameter
 from recsim_tf.core.base.types import Nest, Observation, Turn
 from recsim_tf.core.models.explanations import Explanation
@@ -43,11 +42,10 @@ class _Recommending(BelievingPolicy):
       belief: see `BelievingPolicy`.
     """
 
-    num_shown: int | None = None
+    num_shown: Count | None = None
 
     def check(self):
         super().check()
-        validation.check_count(num_shown=self._num_shown)
         if self._num_shown > self.simulator.slate_size:
             raise ValueError(
                 f"num_shown must be at most slate_size={self.simulator.slate_size}, got"
@@ -66,7 +64,7 @@ class _Recommending(BelievingPolicy):
         """The candidates to recommend, int32 [B, num_shown]."""
 
 
-@gin.configurable
+@configurable
 class RecommendBest(_Recommending):
     """Recommends the candidates with the largest expected utilities."""
 
@@ -74,7 +72,7 @@ class RecommendBest(_Recommending):
         return believed.best(self._num_shown)
 
 
-@gin.configurable
+@configurable
 class RecommendSet(_Recommending):
     """Recommends the set whose best item has the largest expected utility (Viappiani & Boutilier
     2010), see `recsim_tf.belief.recommendation_set`.
@@ -84,7 +82,7 @@ class RecommendSet(_Recommending):
         return believed.best_set(self._num_shown)
 
 
-@gin.configurable
+@configurable
 class ThompsonSampling(_Recommending):
     """Recommends, for each position, the best candidate of a user drawn from the belief."""
 
@@ -101,7 +99,7 @@ class ThompsonSampling(_Recommending):
         return tf.stack(slate, axis=1)
 
 
-@gin.configurable
+@configurable
 class RecommendKnown:
     """The full-information oracle, which recommends the best candidates by tastes that it observes.
 
@@ -166,11 +164,7 @@ class AskMost(_Asking):
       belief: see `BelievingPolicy`.
     """
 
-    measure: str = "evoi"
-
-    def check(self):
-        super().check()
-        validation.check_one_of((*MEASURES, "random"), measure=self.measure)
+    measure: Annotated[str, OneOf((*MEASURES, "random"))] = "evoi"
 
     def choose(self, believed: CandidateBelief, seed: random.Seed):
         turns_seed, index_seed = random.split_seed(seed, 2)
@@ -190,7 +184,7 @@ class AskMost(_Asking):
         return self.candidate_turns.explain(believed, turns_seed, self.measure)
 
 
-@gin.configurable
+@configurable
 class AskWhileItPays(_Asking):
     """Asks the question with the largest expected value of information if that is at least the cost
     of a question, else recommends the best set.

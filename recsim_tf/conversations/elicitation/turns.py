@@ -1,9 +1,8 @@
 """Kinds of turns that a system may take next, and the value of each turn."""
 
 from collections.abc import Callable, Sequence
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-import gin
 import tensorflow as tf
 
 from recsim_tf.belief import evoi, expected_max, information_gain, predictive_entropy
@@ -17,7 +16,7 @@ from recsim_tf.conversations.elicitation.believing import (
 from recsim_tf.conversations.types import Query
 from recsim_tf.conversations.users import ConversationUsers
 from recsim_tf.core import nests, random
-from recsim_tf.core.base import validation
+from recsim_tf.core.base.arguments import AtLeast, Count, OneOf, checked, configurable
 from recsim_tf.core.base.ranges import shown
 from recsim_tf.core.base.types import Turn
 from recsim_tf.core.models.explanations import Explanation
@@ -67,7 +66,7 @@ class TurnKind:
         return [self.label]
 
 
-@gin.configurable
+@configurable
 class ShowSet(TurnKind):
     """Recommends the optimal recommendation set of the belief."""
 
@@ -75,7 +74,7 @@ class ShowSet(TurnKind):
     label = "recommend the best set"
 
 
-@gin.configurable
+@configurable
 class CompareSet(TurnKind):
     """Asks for the item of the optimal recommendation set that the user likes best. This is the
     optimal choice query if choices have no noise (Viappiani & Boutilier 2010).
@@ -86,8 +85,7 @@ class CompareSet(TurnKind):
 
     act = Act.COMPARE
 
-    def __init__(self, slate_size: int = 2):
-        validation.check_at_least(2, slate_size=slate_size)
+    def __init__(self, slate_size: Annotated[int, AtLeast(2)] = 2):
         self.slate_size: int = slate_size
         self.label = f"compare the best {slate_size}"
 
@@ -102,8 +100,8 @@ class ComparePairs(TurnKind):
     act = Act.COMPARE
     slate_size = 2
 
-    def __init__(self, num_pairs: int = 15):
-        validation.check_count(num_pairs=num_pairs)
+    @checked
+    def __init__(self, num_pairs: Count = 15):
         self.num_turns = num_pairs
 
     def labels(self, users: ConversationUsers):
@@ -124,7 +122,7 @@ class ComparePairs(TurnKind):
         return pairs, _no_attributes(pairs)
 
 
-@gin.configurable
+@configurable
 class Endorse(TurnKind):
     """Endorses the best item, first in the best set."""
 
@@ -132,7 +130,7 @@ class Endorse(TurnKind):
     label = "endorse the best item"
 
 
-@gin.configurable
+@configurable
 class AskAttributes(TurnKind):
     """Asks about each attribute whether the ideal item has more of it than an anchor.
 
@@ -146,8 +144,7 @@ class AskAttributes(TurnKind):
 
     act = Act.ASK
 
-    def __init__(self, num_attributes: int = 5, anchored: bool = True):
-        validation.check_count(num_attributes=num_attributes)
+    def __init__(self, num_attributes: Count = 5, anchored: bool = True):
         self.num_turns = num_attributes
         self._anchored = anchored
 
@@ -195,7 +192,7 @@ class AskItem(TurnKind):
         return _single_turn(believed.best(1))
 
 
-@gin.configurable
+@configurable
 class ShowChips(TurnKind):
     """Shows the best set, and as chips the attributes with the largest degrees in the belief's
     ideal item.
@@ -208,8 +205,7 @@ class ShowChips(TurnKind):
     act = Act.CHIPS
     label = "show chips"
 
-    def __init__(self, num_chips: int = 3):
-        validation.check_count(num_chips=num_chips)
+    def __init__(self, num_chips: Count = 3):
         self._num_chips = num_chips
 
     def check(self, simulator: Simulator, users: ConversationUsers):
@@ -285,13 +281,16 @@ class CandidateTurns:
             parts.append(Turn(slate, Query(act, _padded(named, num_chips))))
         return tf.nest.map_structure(lambda *leaves: tf.concat(leaves, axis=1), *parts)
 
+    @checked
     def information(
-        self, believed: CandidateBelief, turns: Turn, measure: str = "evoi"
+        self,
+        believed: CandidateBelief,
+        turns: Turn,
+        measure: Annotated[str, OneOf(MEASURES)] = "evoi",
     ) -> tf.Tensor:
         """The information in the replies to the turns by one of `MEASURES`, [B, M]. It is in the
         unit of the utilities for "evoi", else in nats.
         """
-        validation.check_one_of(MEASURES, measure=measure)
         users = self._users
 
         def kind_information(kind: TurnKind, part: Turn):

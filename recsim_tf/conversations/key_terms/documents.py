@@ -7,9 +7,8 @@ round of the user. Only the answer to that question is drawn.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
-import gin
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -17,6 +16,7 @@ from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import random
 from recsim_tf.core.base import validation
+from recsim_tf.core.base.arguments import AtLeast, Count, configurable
 from recsim_tf.core.base.bounds import Bounds
 from recsim_tf.core.base.parameters import parameter
 from recsim_tf.core.base.types import Nest
@@ -41,7 +41,7 @@ class Shown(NamedTuple):
     features: tf.Tensor  # [B, K, F]
 
 
-@gin.configurable
+@configurable
 class KeyTermDocuments(DocumentModel):
     """A arms and W key-terms that all users share, with F features each.
 
@@ -67,10 +67,10 @@ class KeyTermDocuments(DocumentModel):
       seed: the seed of `features`, an integer.
     """
 
-    num_arms: int = 5000
-    num_key_terms: int = 500
-    num_features: int = 50
-    num_offered_arms: int = 50
+    num_arms: Count = 5000
+    num_key_terms: Count = 500
+    num_features: Annotated[int, AtLeast(2)] = 50
+    num_offered_arms: Count = 50
     features: Any = parameter(
         rank=2,
         drawn=lambda documents: draw_catalogue(
@@ -80,12 +80,6 @@ class KeyTermDocuments(DocumentModel):
     seed: int = 0
 
     def check(self):
-        validation.check_count(
-            num_arms=self.num_arms,
-            num_key_terms=self.num_key_terms,
-            num_offered_arms=self.num_offered_arms,
-        )
-        validation.check_at_least(2, num_features=self.num_features)
         random.as_seed(self.seed)
         validation.check_table(
             "features",

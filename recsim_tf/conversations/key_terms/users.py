@@ -5,14 +5,14 @@ The distributions of tastes and answers are those of the synthetic data of Xie e
 the authors' generator and Bernoulli environment (github.com/zhxieml/RelativeConUCB).
 """
 
-from typing import NamedTuple, Unpack
+from typing import Annotated, NamedTuple, Unpack
 
-import gin
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.conversations.key_terms.documents import KeyTermDocuments, Shown
 from recsim_tf.core.base import validation
+from recsim_tf.core.base.arguments import AtLeast, Count, configurable
 from recsim_tf.core.base.bounds import Bounds
 from recsim_tf.core.base.types import Nest, Slate
 from recsim_tf.core.models.models import DocumentModel, UserModel
@@ -44,7 +44,7 @@ class Response(NamedTuple):
     features: tf.Tensor  # [B, K, F], features of the items shown
 
 
-@gin.configurable
+@configurable
 class KeyTermUsers(UserModel):
     """Users who like an arm or a key-term with the probability <taste, features>, clipped to
     [0, 1].
@@ -60,12 +60,8 @@ class KeyTermUsers(UserModel):
       num_rounds: number of rounds of a session. A user of the source has 400 rounds on average.
     """
 
-    num_features: int = 50
-    num_rounds: int = 400
-
-    def check(self):
-        validation.check_at_least(2, num_features=self.num_features)
-        validation.check_count(num_rounds=self.num_rounds)
+    num_features: Annotated[int, AtLeast(2)] = 50
+    num_rounds: Count = 400
 
     def check_documents(self, documents: DocumentModel, slate_size: int):
         if isinstance(documents, KeyTermDocuments):
@@ -134,7 +130,7 @@ class KeyTermUsers(UserModel):
         )
 
 
-@gin.configurable
+@configurable
 def key_terms(
     users: UserModel | None = None,
     documents: DocumentModel | None = None,

@@ -6,18 +6,18 @@ import numpy as np
 from recsim_tf.conversations.acts import alphabet
 from recsim_tf.conversations.types import UNKNOWN, Utterance
 from recsim_tf.conversations.users import ConversationUsers
-from recsim_tf.core.base.validation import check_at_least
+from recsim_tf.core.base.arguments import WholeNumber, configurable
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.language import Recurrent
 from recsim_tf.logs.log import Log
 
 
-@gin.configurable(module="recsim_tf")
+@configurable(module="recsim_tf")
 def trained_weights(
     simulator: Simulator = gin.REQUIRED,
     log: Log = gin.REQUIRED,
     max_passes: int = 60,
-    seed: int = 0,
+    seed: WholeNumber = 0,
 ) -> np.ndarray:
     """The weights of a conversation's channel, a vector, trained on the words of a log by
     `Recurrent.trained`. They model the words of a reply, while a fit models the reply. So a fit
@@ -46,7 +46,6 @@ def trained_weights(
         raise ValueError("simulator must be of ConversationUsers with a Recurrent channel")
     if not isinstance(response, Utterance):
         raise ValueError("log must have words: its response must be an Utterance")
-    check_at_least(0, seed=seed)
     mode, symbol = (leaf[log.active] for leaf in response.reply)
     replies = alphabet(simulator.slate_size, users.num_attributes)
     generator = np.random.default_rng(seed)

@@ -17,8 +17,9 @@ from recsim_tf.conversations.acts import Act, Mode, alphabet
 from recsim_tf.conversations.dialogues import DialogueUsers
 from recsim_tf.conversations.documents import Items
 from recsim_tf.conversations.types import UNKNOWN, Query, Reply, Traits, Utterance
+from recsim_tf.core.base.arguments import Count, checked, configurable, is_integer
 from recsim_tf.core.base.ranges import shown
-from recsim_tf.core.base.validation import check_count, check_different, is_integer
+from recsim_tf.core.base.validation import check_different
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.language import Vocabulary
 from recsim_tf.language.channel import VocabularyChannel
@@ -204,7 +205,7 @@ def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return fields
 
 
-@gin.configurable(module="recsim_tf")
+@configurable(module="recsim_tf")
 def iard_log(
     path: str | os.PathLike = gin.REQUIRED,
     simulator: Simulator = gin.REQUIRED,
@@ -247,12 +248,13 @@ def iard_log(
     return dialogue_log(dialogues, vocabulary, users.num_factors, attribute_words, num_chips)
 
 
+@checked
 def dialogue_log(
     dialogues: AnnotatedDialogues,
     vocabulary: Vocabulary,
     num_factors: int,
     attribute_words: Mapping[str, Sequence[str]] = GENRES,
-    num_chips: int = 3,
+    num_chips: Count = 3,
 ) -> Log:
     """Dialogues as sessions of an average user, with slates of one item.
 
@@ -275,7 +277,6 @@ def dialogue_log(
     if not len(dialogues.dialogue):
         raise ValueError("dialogues must have utterances, got none")
     _check_words(attribute_words)
-    check_count(num_chips=num_chips)
     num_attributes = len(attribute_words)
     rows, labels = np.nonzero(dialogues.intents)
     ids, sizes = np.unique(dialogues.dialogue[rows], return_counts=True)

@@ -5,11 +5,10 @@ import os
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import gin
 import numpy as np
 
 from recsim_tf.conversations import ConversationUsers, Items
-from recsim_tf.core.base.validation import check_at_least
+from recsim_tf.core.base.arguments import Count, checked, configurable
 from recsim_tf.logs.datasets.movielens import read_movies, read_ratings
 
 _NUM_ROUNDS = 15  # rounds of alternating least squares
@@ -30,8 +29,12 @@ class MovieCatalogue(NamedTuple):
     directions: np.ndarray  # float32 [A, 1, F], unit vectors
 
 
+@checked
 def read_movie_catalogue(
-    data_dir: str | os.PathLike, num_factors: int = 10, min_ratings: int = 100, min_movies: int = 20
+    data_dir: str | os.PathLike,
+    num_factors: Count = 10,
+    min_ratings: Count = 100,
+    min_movies: Count = 20,
 ) -> MovieCatalogue:
     """Fits a catalogue to MovieLens-100K (Harper & Konstan 2015, ACM TiiS 5(4), 19).
 
@@ -55,7 +58,6 @@ def read_movie_catalogue(
         as many movies or raters as factors, or if the ratings do not identify so many tastes; see
         also `read_movielens` and `read_movies`, with row and column.
     """
-    check_at_least(1, num_factors=num_factors, min_ratings=min_ratings, min_movies=min_movies)
     paths = tuple(os.path.join(data_dir, f"ml-100k.{kind}") for kind in ("inter", "item"))
     # The times of changes are part of the key of the cache, so that changed files are read again.
     changed = tuple(os.stat(path).st_mtime_ns for path in paths if os.path.isfile(path))
@@ -104,7 +106,7 @@ def _catalogue(
     )
 
 
-@gin.configurable(module="recsim_tf")
+@configurable(module="recsim_tf")
 def movielens_items(data_dir: str = "data", num_factors: int = 10, min_ratings: int = 100) -> Items:
     """The movies of `read_movie_catalogue` as items of conversations."""
     catalogue = read_movie_catalogue(data_dir, num_factors, min_ratings)
@@ -117,7 +119,7 @@ def movielens_items(data_dir: str = "data", num_factors: int = 10, min_ratings: 
     )
 
 
-@gin.configurable(module="recsim_tf")
+@configurable(module="recsim_tf")
 def movielens_users(
     data_dir: str = "data", num_factors: int = 10, min_ratings: int = 100
 ) -> ConversationUsers:

@@ -2,12 +2,12 @@
 
 import json
 import os
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 
 from recsim_tf.conversations.soft_attributes.raters import ABOUT, InitialDraw, Judgement
-from recsim_tf.core.base.validation import check_at_least
+from recsim_tf.core.base.arguments import AtLeast, require
 from recsim_tf.logs.log import Log
 from recsim_tf.logs.tables import parsing
 from recsim_tf.logs.tables.faults import Faults
@@ -119,8 +119,9 @@ def soft_attributes_log(data: SoftAttributes, slate_size: int | None = None) -> 
     judgements, first, row, sizes = np.unique(
         data.judgement, return_index=True, return_inverse=True, return_counts=True
     )
-    slate_size = int(sizes.max()) if slate_size is None else slate_size
-    check_at_least(int(sizes.max()), slate_size=slate_size)
+    least = int(sizes.max())
+    slate_size = least if slate_size is None else slate_size
+    require("slate_size", slate_size, Annotated[int, AtLeast(least)])
     if slate_size > len(data.titles):
         raise ValueError(f"slate_size must be at most {len(data.titles)} films, got {slate_size}")
     order = np.argsort(row, kind="stable")

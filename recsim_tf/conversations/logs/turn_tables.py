@@ -9,8 +9,9 @@ import numpy as np
 
 from recsim_tf.conversations.acts import Act, Mode, alphabet
 from recsim_tf.conversations.types import UNKNOWN, Query, Reply, ReplyDraw, Utterance
+from recsim_tf.core.base.arguments import Count, checked
 from recsim_tf.core.base.types import Nest
-from recsim_tf.core.base.validation import check_at_least, check_different
+from recsim_tf.core.base.validation import check_different
 from recsim_tf.language import Vocabulary
 from recsim_tf.logs.log import Labels, Log
 from recsim_tf.logs.tables import parsing
@@ -22,6 +23,7 @@ from recsim_tf.logs.tables.rows import Rows
 _ROLES = ("session", "step", "act", "mode", "value", "words", "dwell", "departed")
 
 
+@checked
 def from_turns(
     table: Any,
     columns: Mapping[str, str],
@@ -31,7 +33,7 @@ def from_turns(
     attributes: Sequence[str] = (),
     item_ids: Sequence | np.ndarray | None = None,
     vocabulary: Vocabulary | None = None,
-    num_chips: int = 3,
+    num_chips: Count = 3,
 ) -> Log:
     """Reads conversations as in `Conversation-v0` from a table with one row for each turn.
 
@@ -74,7 +76,6 @@ def from_turns(
       ValueError: for a table without rows or without a named column; for the first fault, with its
         row, counted from 0 at the first row of data, and column.
     """
-    check_at_least(1, num_chips=num_chips)
     _check_columns(columns, items, attribute_names, attributes, item_ids, vocabulary, num_chips)
     has_words = "words" in columns
     texts = [columns[role] for role in ("session", "words") if role in columns]

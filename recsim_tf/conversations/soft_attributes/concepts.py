@@ -8,7 +8,7 @@ import tensorflow_probability as tfp
 
 from recsim_tf.conversations.soft_attributes.taggers import RatingsAndTags
 from recsim_tf.core import random
-from recsim_tf.core.base import validation
+from recsim_tf.core.base.arguments import Count, checked
 from recsim_tf.core.runs.execution import compiled, traced_call
 
 # Standard deviation of the normal prior of the regression's coefficients. The prior keeps them
@@ -26,12 +26,13 @@ class ConceptVectors(NamedTuple):
     log_likelihood: np.ndarray  # float32 [A], log-likelihood of the tags
 
 
+@checked
 def concept_vectors(
     factors: np.ndarray,
     ratings: RatingsAndTags,
-    num_senses: int = 1,
-    num_starts: int = 8,
-    max_iterations: int = 300,
+    num_senses: Count = 1,
+    num_starts: Count = 8,
+    max_iterations: Count = 300,
     seed: int = 0,
 ) -> ConceptVectors:
     """Fits a direction for each sense of each attribute to the tags of users.
@@ -56,9 +57,6 @@ def concept_vectors(
     Raises:
       ValueError: for an argument out of range, or if nothing is tagged.
     """
-    validation.check_count(
-        num_senses=num_senses, num_starts=num_starts, max_iterations=max_iterations
-    )
     factors = np.asarray(factors, np.float32)
     if factors.ndim != 2 or not np.isfinite(factors).all():
         raise ValueError(f"factors must be finite, of shape [D, F], got the shape {factors.shape}")

@@ -8,6 +8,7 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core.base import validation
+from recsim_tf.core.base.arguments import Count, WholeNumber, checked
 from recsim_tf.core.base.bounds import Bounds
 from recsim_tf.core.base.parameters import parameter
 from recsim_tf.core.base.types import Nest, Slate
@@ -50,10 +51,7 @@ class Films(DocumentModel):
       num_films: number of films D.
     """
 
-    num_films: int = 300
-
-    def check(self):
-        validation.check_count(num_films=self.num_films)
+    num_films: Count = 300
 
     def candidates(self, num_users: int, num_candidates: int, corpus: Nest, user: Nest):
         if num_candidates == self.num_films:
@@ -97,18 +95,18 @@ class AttributeRaters(UserModel):
       seed: an integer.
     """
 
-    num_raters: int = 100
-    num_attributes: int = 60
-    num_films: int = 300
-    num_factors: int = 8
-    num_senses: int = 1
+    num_raters: Count = 100
+    num_attributes: Count = 60
+    num_films: Count = 300
+    num_factors: Count = 8
+    num_senses: Count = 1
     directions: Any = parameter(rank=3, drawn=lambda raters: raters._tables[0])
     factors: Any = parameter(rank=2, drawn=lambda raters: raters._tables[1])
     offsets: Any = parameter(0.0, rank=2)
     scales: Any = parameter(1.0, rank=1, above=0)
     widths: Any = parameter(0.5, rank=1, above=0)
     shifts: Any = parameter(0.0, rank=1)
-    seed: int = 0
+    seed: WholeNumber = 0
 
     def check(self):
         raters = {"num_raters": self.num_raters}
@@ -116,8 +114,6 @@ class AttributeRaters(UserModel):
         films = {"num_films": self.num_films}
         factors = {"num_factors": self.num_factors}
         senses = {"num_senses": self.num_senses}
-        validation.check_count(**raters, **attributes, **films, **factors, **senses)
-        validation.check_at_least(0, seed=self.seed)
         validation.check_table("directions", self.directions, **attributes, **senses, **factors)
         validation.check_table("factors", self.factors, **films, **factors)
         validation.check_table("offsets", self.offsets, or_number=True, **attributes, **films)
@@ -196,6 +192,7 @@ class AttributeRaters(UserModel):
         return tf.gather(tf.reshape(value, [-1]), cells)
 
 
+@checked
 def soft_attributes(
     users: AttributeRaters | None = None, **simulator: Unpack[SimulatorOptions]
 ) -> Simulator:
@@ -224,7 +221,6 @@ def soft_attributes(
       ValueError: for users of another class.
     """
     users = AttributeRaters() if users is None else users
-    validation.check_type("users", users, AttributeRaters)
     spec = turns.query_spec(
         Judgement(tf.TensorSpec([], tf.int32), tf.TensorSpec([], tf.int32)),
         Judgement(Bounds(0, users.num_attributes - 1), Bounds(0, users.num_films - 1)),

@@ -13,6 +13,7 @@ from recsim_tf.conversations.documents import in_sense
 from recsim_tf.conversations.soft_attributes.raters import Films
 from recsim_tf.core import random
 from recsim_tf.core.base import validation
+from recsim_tf.core.base.arguments import Count, checked
 from recsim_tf.core.base.bounds import Bounds
 from recsim_tf.core.base.parameters import parameter
 from recsim_tf.core.base.ranges import known_numbers
@@ -34,8 +35,9 @@ class Catalogue(NamedTuple):
     popularity: np.ndarray  # float32 [D], in [0, 1]
 
 
+@checked
 def catalogue(
-    seed: int, num_films: int = 1000, num_factors: int = 45, num_topics: int = 10
+    seed: int, num_films: Count = 1000, num_factors: Count = 45, num_topics: Count = 10
 ) -> Catalogue:
     """Films as in RecSim NG 0.1.2's `SoftAttributeCorpus`. The factors of a film are normal with
     standard deviation 0.5 around a topic's, clipped to [0, 1]. Topics and popularities are uniform.
@@ -47,7 +49,6 @@ def catalogue(
       num_topics: number of topics T, equally likely.
     """
     random.as_seed(seed)
-    validation.check_count(num_films=num_films, num_factors=num_factors, num_topics=num_topics)
     generator = np.random.default_rng(seed)
     topics = generator.uniform(size=(num_topics, num_factors))
     means = topics[generator.integers(num_topics, size=num_films)]
@@ -128,10 +129,10 @@ class TaggingUsers(UserModel):
       seed: the seed of the catalogue, an integer.
     """
 
-    num_films: int = 1000
-    num_factors: int = 45
-    num_attributes: int = 20
-    num_senses: int = 2
+    num_films: Count = 1000
+    num_factors: Count = 45
+    num_attributes: Count = 20
+    num_senses: Count = 2
     factors: Any = parameter(rank=2, drawn=lambda users: users._catalogue.factors)
     popularity: Any = parameter(rank=1, drawn=lambda users: users._catalogue.popularity)
     directions: Any = parameter(rank=3, drawn=lambda users: users._axes())
@@ -141,7 +142,7 @@ class TaggingUsers(UserModel):
     are_tastes_clipped: bool = True
     own_senses_only: bool = True
     lowest_peak: Any = parameter(1.0, low=0, high=1)
-    max_ratings: int = 50
+    max_ratings: Count = 50
     activity: Any = parameter(1.35, above=1)
     no_tagging: Any = parameter(0.8, low=0, high=1)
     tagging_low: Any = parameter(0.1, low=0, high=1)
@@ -156,9 +157,6 @@ class TaggingUsers(UserModel):
         films, factors = {"num_films": self.num_films}, {"num_factors": self.num_factors}
         attributes = {"num_attributes": self.num_attributes}
         senses = {"num_senses": self.num_senses}
-        validation.check_count(
-            **films, **factors, **attributes, **senses, max_ratings=self.max_ratings
-        )
         random.as_seed(self.seed)
         validation.check_table("directions", self.directions, **attributes, **senses, **factors)
         validation.check_table("factors", self.factors, **films, **factors)
@@ -346,6 +344,7 @@ def num_ratings_reward(response: RatingsAndTags) -> tf.Tensor:
     return tf.cast(tf.math.count_nonzero(response.stars, axis=-1), response.tags.dtype)
 
 
+@checked
 def ratings_and_tags(
     users: TaggingUsers | None = None, **simulator: Unpack[SimulatorOptions]
 ) -> Simulator:
@@ -363,7 +362,6 @@ def ratings_and_tags(
       ValueError: for users of another class.
     """
     users = TaggingUsers() if users is None else users
-    validation.check_type("users", users, TaggingUsers)
     options: SimulatorOptions = {
         "slate_size": users.num_films,
         "num_candidates": users.num_films,

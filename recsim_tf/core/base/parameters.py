@@ -15,7 +15,8 @@ import numpy as np
 import tensorflow as tf
 
 from recsim_tf.core.base import validation
-from recsim_tf.core.base.ranges import Range, shown
+from recsim_tf.core.base.arguments import require
+from recsim_tf.core.base.ranges import Range
 
 _PARAMETER = "parameter"
 _DRAWN = "drawn"
@@ -170,15 +171,12 @@ class Model(tf.Module):
             if _PARAMETER in field.metadata:
                 field.metadata[_PARAMETER].check(field.name, value)
             elif value is not field.default:
-                validation.check_plain(field.name, value, field.type)
+                require(field.name, value, field.type)
         self.check()
         for field, value in self._given():
             spec = field.metadata.get(_PARAMETER)
             if value is not None and spec is not None and spec.are_probabilities:
                 validation.check_probabilities(field.name, value)
-            # `check` names the range too, so it comes first.
-            if field.type is int and not (tf.is_tensor(value) or validation.is_integer(value)):
-                raise ValueError(f"{field.name} must be a whole number, got {shown(value)}")
 
     def __repr__(self) -> str:
         """The name of the class with the fields that differ from their defaults. Long arrays are

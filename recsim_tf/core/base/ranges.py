@@ -44,28 +44,21 @@ class Range(NamedTuple):
         _require((np.abs(array) <= _LARGEST) | is_end, array, f"{finite} in float32")
         _require(self._inside(array), array, f"{name} must be {self.described()}")
 
-    def check_number(self, name: str, value: Any, also: str = "") -> None:
-        """Requires one number in the range. A variable, and a tensor without a known value, pass.
-
-        Args:
-          name: the argument's name.
-          value: a number, a scalar tensor or a variable.
-          also: another value that the error names as allowed, such as "None".
-
-        Raises:
-          ValueError: for a number outside the range, or for a value that is no number.
+    def fault(self, value: Any) -> str | None:
+        """What is allowed, in words that follow "must be"; None for one number of the range. A
+        variable, and a tensor whose value is not known yet, pass.
         """
         number = value
         if tf.is_tensor(value):
-            number = known_numbers(name, value)
+            number = known_numbers("value", value)
             if number is None:
-                return
-        elif not isinstance(value, numbers.Real) or isinstance(value, bool):
-            number = None
-        if number is None or np.ndim(number) or not self._holds(number):
-            allowed = self.described() or "finite"
-            words = f"{name} must be {allowed}{also and f' or {also}'}"
-            raise ValueError(f"{words}, got {shown(value)}")
+                return None
+        is_number = tf.is_tensor(value) or (
+            isinstance(value, numbers.Real) and not isinstance(value, bool)
+        )
+        if is_number and not np.ndim(number) and self._holds(number):
+            return None
+        return self.described() or "finite"
 
     def _holds(self, number: Any) -> bool:
         is_finite = abs(number) <= _LARGEST or number in self._infinite_ends()

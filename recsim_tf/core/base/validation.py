@@ -1,21 +1,15 @@
 """Checks of arguments. An error is one line with the argument, its value and what is allowed."""
 
-import inspect
-import numbers
-import os
 from collections import Counter
-from collections.abc import Collection, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from recsim_tf.core.base.ranges import Range, known_numbers, shown
+from recsim_tf.core.base.arguments import Count, require
+from recsim_tf.core.base.ranges import known_numbers, shown
 from recsim_tf.core.nests import fields_of
-
-# The ranges that `check_numbers` may allow, and values that it may let pass beside numbers.
-FRACTION, POSITIVE, NOT_NEGATIVE = Range(low=0, high=1), Range(above=0), Range(low=0)
-NONE, SCHEDULE = "None", "a function of the train step"
 
 
 def check(condition: tf.Tensor, message: str) -> list[tf.Operation]:
@@ -43,66 +37,13 @@ def checked(tensor: tf.Tensor, conditions: Sequence[tuple[tf.Tensor, str]]) -> t
         return tf.identity(tensor)
 
 
-def check_count(**counts: Any) -> None:
-    """Requires each argument to be an integer of at least 1, by the rules of `check_at_least`."""
-    for name, count in counts.items():
-        _check_integer(name, count, 1)
-        if count < 1:
-            raise ValueError(f"{name} must be an integer of at least 1, got {count}")
-
-
-def check_at_least(least: int, **counts: Any) -> None:
-    """Requires each argument to be an integer of `least` or more. It may be an integer of Python or
-    NumPy, but no bool, and int32 must hold it. Raises a ValueError for the first argument that is
-    not; the message has its name.
-    """
-    for name, count in counts.items():
-        _check_integer(name, count, least)
-        if count < least:
-            raise ValueError(f"{name} must be at least {least}, got {count}")
-
-
-def _check_integer(name: str, count: Any, least: int) -> None:
-    if not is_integer(count):
-        raise ValueError(f"{name} must be an integer of at least {least}, got {shown(count)}")
-    if count > tf.int32.max:
-        raise ValueError(f"{name} must be at most {tf.int32.max}, got {count}")
-
-
 def check_slate_size(slate_size: Any, num_candidates: int) -> None:
     """Requires an integer from 1 to the number of candidates; raises `ValueError`."""
-    check_count(slate_size=slate_size)
+    require("slate_size", slate_size, Count)
     if slate_size > num_candidates:
         raise ValueError(
             f"slate_size must be in [1, num_candidates={num_candidates}], got {slate_size}"
         )
-
-
-def check_type(name: str, value: Any, kind: type) -> None:
-    """Requires an object of a class, and raises `ValueError` otherwise."""
-    if not isinstance(value, kind):
-        raise ValueError(f"{name} must be a {kind.__name__}, got {kind_of(value)}")
-
-
-def check_path(name: str, value: Any) -> None:
-    """Requires the path of a file or folder, and raises `ValueError` otherwise."""
-    if not isinstance(value, str | os.PathLike):
-        raise ValueError(f"{name} must be a path, got {kind_of(value)}")
-
-
-def kind_of(value: Any) -> str:
-    """The type of an argument, for an error; of a function or class also the advice to call it."""
-    kind = "class" if isinstance(value, type) else type(value).__name__
-    if isinstance(value, type) or inspect.isfunction(value):
-        return f"{kind} {value.__name__}: write {value.__name__}(), in gin files @ before it"
-    return kind
-
-
-def check_one_of(allowed: Collection[str], **choices: Any) -> None:
-    """Requires each argument to be one of the allowed names, and raises `ValueError` otherwise."""
-    for name, choice in choices.items():
-        if not isinstance(choice, str) or choice not in allowed:
-            raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {shown(choice)}")
 
 
 def check_different(name: str, given: Any, least: int = 0) -> None:
@@ -143,46 +84,6 @@ def check_same(users: Any, documents: Any, *names: str) -> None:
         required, given = getattr(users, name), getattr(documents, name)
         if required != given:
             raise ValueError(f"documents must have the {name}={required} of users, got {given}")
-
-
-def check_numbers(allowed: Range, also: str = "", **numbers: Any) -> None:
-    """Requires each argument to be one number in a range, and raises `ValueError` otherwise.
-    `also` may be `NONE` or `SCHEDULE`, which lets None or a schedule pass too.
-    """
-    for name, number in numbers.items():
-        passes = number is None if also == NONE else also == SCHEDULE and callable(number)
-        if not passes:
-            allowed.check_number(name, number, also)
-
-
-def check_sizes(**sizes: Any) -> None:
-    """Requires each argument to be a sequence of integers of at least 1, such as the sizes of
-    layers; it may be empty. Raises a ValueError for the first argument that is not; the message has
-    its name.
-    """
-    for name, several in sizes.items():
-        if not isinstance(several, Sequence | np.ndarray) or isinstance(several, str):
-            raise ValueError(f"{name} must be a tuple of integers, got {shown(several)}")
-        check_count(**{f"{name}[{index}]": size for index, size in enumerate(several)})
-
-
-def is_integer(value: Any) -> bool:
-    """True if a value is an integer of Python or NumPy, and no bool."""
-    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
-
-
-def check_plain(name: str, value: Any, annotation: Any) -> None:
-    """Requires a value to have the type of its annotation, where that is bool, float or str, and
-    raises `ValueError` otherwise. Tensors and variables pass.
-    """
-    if tf.is_tensor(value):
-        return
-    if annotation is float:
-        Range().check_number(name, value)
-    elif annotation is bool and not isinstance(value, bool | np.bool_):
-        raise ValueError(f"{name} must be True or False, got {shown(value)}")
-    elif annotation is str and not isinstance(value, str):
-        raise ValueError(f"{name} must be a string, got {shown(value)}")
 
 
 def table_shape(name: str, table: Any) -> tf.TensorShape:

@@ -11,7 +11,7 @@ import tree
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import nests, random
-from recsim_tf.core.base import validation
+from recsim_tf.core.base.arguments import checked
 from recsim_tf.core.base.parameters import Model
 from recsim_tf.core.base.types import (
     InitialDraws,
@@ -50,6 +50,7 @@ _NUM_LATER_USERS = 61
 
 
 @tf.autograph.experimental.do_not_convert
+@checked
 def check(simulator: Simulator, policy: Policy | None = None) -> None:
     """Checks that the models of a simulator keep the promises of `UserModel` and `DocumentModel`.
 
@@ -73,7 +74,6 @@ def check(simulator: Simulator, policy: Policy | None = None) -> None:
       ValueError: for the first fault. It is one line, which names the method or the policy, the
         expected result and the given result. An exception of a method is its cause.
     """
-    validation.check_type("simulator", simulator, Simulator)
     for message in near_names(simulator):
         warnings.warn(message, ModelWarning, stacklevel=3)
     if simulator.documents.shared and simulator.num_users is None:

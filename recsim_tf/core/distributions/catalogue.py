@@ -8,7 +8,7 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import random
-from recsim_tf.core.base import validation
+from recsim_tf.core.base.arguments import Count, checked
 from recsim_tf.core.base.types import Seed
 from recsim_tf.core.distributions.categories import uniform_ids
 from recsim_tf.core.distributions.custom import ShapedDistribution
@@ -21,8 +21,9 @@ _TOTAL = 2**50
 _FEW = 2**14
 
 
+@checked
 def candidate_ids(
-    num_items: int,
+    num_items: Count,
     num_users: int,
     num_candidates: int,
     popularity: Any = None,
@@ -50,7 +51,6 @@ def candidate_ids(
         popularity is not num_items, or, where it is known, if it is positive for fewer than N items
         without replacement.
     """
-    validation.check_count(num_items=num_items)
     if popularity is None and replacement:
         return uniform_ids(num_items, num_users, num_candidates, dtype)
     if popularity is None:

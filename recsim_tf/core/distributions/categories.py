@@ -8,7 +8,7 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import random
-from recsim_tf.core.base import validation
+from recsim_tf.core.base.arguments import Count, checked
 from recsim_tf.core.base.types import Seed
 from recsim_tf.core.distributions.custom import ShapedDistribution
 from recsim_tf.core.distributions.independent import Shifted
@@ -96,7 +96,8 @@ def _(distribution: tfd.Distribution):
 _NUM_TERMS = 16
 
 
-def clipped_zipf(power: tf.Tensor, largest: int) -> Shifted:
+@checked
+def clipped_zipf(power: tf.Tensor, largest: Count) -> Shifted:
     """The distribution of min(X, largest) for X from Zipf's law, P(X = k) = k^-power / zeta(power)
     for k = 1, 2, ...
 
@@ -112,7 +113,6 @@ def clipped_zipf(power: tf.Tensor, largest: int) -> Shifted:
     Raises:
       ValueError: for a `largest` below 1.
     """
-    validation.check_count(largest=largest)
     power = tf.convert_to_tensor(power)[..., tf.newaxis]
     below = tf.math.log(tf.range(1, largest, dtype=power.dtype))
     logits = tf.concat([-power * below, _log_tail(power, largest)], axis=-1)

@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from recsim_tf.core import random
-from recsim_tf.core.base import validation
+from recsim_tf.core.base.arguments import Count, checked
 from recsim_tf.core.base.types import Seed
 from recsim_tf.core.distributions import races
 from recsim_tf.core.distributions.custom import ShapedDistribution
@@ -32,10 +32,10 @@ class PlackettLuce(ShapedDistribution):
       ValueError: if slate_size is out of range.
     """
 
-    def __init__(self, logits: tf.Tensor, slate_size: int, mask: tf.Tensor | None = None):
+    @checked
+    def __init__(self, logits: tf.Tensor, slate_size: Count, mask: tf.Tensor | None = None):
         parameters = dict(locals())
         logits = tf.convert_to_tensor(logits)
-        validation.check_count(slate_size=slate_size)
         if slate_size > logits.shape[-1]:
             raise ValueError(
                 f"slate_size must be in [1, number of logits={logits.shape[-1]}], got {slate_size}"

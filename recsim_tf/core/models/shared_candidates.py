@@ -1,13 +1,12 @@
 """Users who meet the same documents, as in RecSim's multi-user environment."""
 
-import gin
-
+from recsim_tf.core.base.arguments import configurable
 from recsim_tf.core.base.corpora import UNREADABLE
 from recsim_tf.core.base.types import Nest
 from recsim_tf.core.models.models import DocumentModel
 
 
-@gin.configurable
+@configurable
 class SharedCandidates(DocumentModel):
     """Documents of which all users of a world meet the same N candidates in each step, as in
     `MultiUserEnvironment` of RecSim 0.2.4.
@@ -35,8 +34,6 @@ class SharedCandidates(DocumentModel):
 
     def check(self):
         name = type(self.documents).__name__
-        if not isinstance(self.documents, DocumentModel):
-            raise ValueError(f"documents must be a DocumentModel, got {name}")
         if self.documents.has_state:
             raise ValueError(
                 f"documents must have no corpus state to be shared by users, got {name}"

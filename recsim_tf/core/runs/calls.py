@@ -8,9 +8,9 @@ from typing import Any
 import tensorflow as tf
 
 from recsim_tf.core import nests
+from recsim_tf.core.base.arguments import checked
 from recsim_tf.core.base.parameters import Model
 from recsim_tf.core.base.types import Nest, Policy, SimulatorState, Trajectory, Transition
-from recsim_tf.core.base.validation import check_type
 from recsim_tf.core.runs import rollout as rollouts
 from recsim_tf.core.runs.division import Division
 from recsim_tf.core.runs.execution import compiled, is_large, side_by_side
@@ -81,6 +81,7 @@ def fold(
     return kept.run(run, fixed, num_steps, simulator, tuple(functions), inputs)
 
 
+@checked
 def scores(
     kept: Kept,
     simulator: Any,
@@ -93,7 +94,6 @@ def scores(
     def run(simulator, functions, trajectory):
         return score(simulator, trajectory)
 
-    check_type("trajectory", trajectory, Trajectory)
     num_steps = nests.batch_size(trajectory.transitions)
     return kept.run(run, (name,), num_steps, simulator, (), trajectory)
 

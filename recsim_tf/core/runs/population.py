@@ -1,13 +1,13 @@
 """The number of users of a simulation, and their worlds."""
 
-from recsim_tf.core.base import validation
+from recsim_tf.core.base.arguments import Count, checked
 from recsim_tf.core.models.models import DocumentModel
 from recsim_tf.core.step.stages import Models
 
 
-def check_num_users(models: Models, num_users: int) -> None:
+@checked
+def check_num_users(models: Models, num_users: Count) -> None:
     """Checks a number of users; see `Simulator.check_num_users`."""
-    validation.check_count(num_users=num_users)
     if models.num_users not in (None, num_users):
         raise ValueError(
             f"num_users must be {models.num_users}, for which the models have parameters, got"

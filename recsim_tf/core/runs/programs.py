@@ -3,14 +3,14 @@
 import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from recsim_tf._version import __version__
+from recsim_tf.core.base.arguments import OneOf, checked
 from recsim_tf.core.base.types import Nest, Policy
-from recsim_tf.core.base.validation import check_one_of
 from recsim_tf.core.nests import fields_of
 from recsim_tf.core.runs import stablehlo
 from recsim_tf.core.runs.execution import compiled
@@ -32,18 +32,18 @@ class SimulatorProgram(NamedTuple):
     values: dict[str, np.ndarray]
 
 
+@checked
 def export(
     simulator: Any,
     folder: str | os.PathLike,
     policy: Policy,
     num_users: int,
     num_steps: int,
-    target: str,
+    target: Annotated[str, OneOf(TARGETS)],
 ) -> Path:
     """Writes the programs of a simulator into a new folder; see `Simulator.export`."""
     path = Path(folder)
     require_new(path)
-    check_one_of(TARGETS, target=target)
     with for_accelerators(target):
         programs = simulator_programs(simulator, policy, num_users, num_steps)
     values: dict[str, np.ndarray] = {}

@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 import tensorflow as tf
 
 from recsim_tf.core import nests, random
+from recsim_tf.core.base.arguments import checked
 from recsim_tf.core.base.types import Nest, Seed, SimulatorState, StepDraws, Trajectory
-from recsim_tf.core.base.validation import check_type
 from recsim_tf.core.step.stages import Models, PartlySampled, Recorded
 from recsim_tf.core.step.steps import advance, initial_state
 
@@ -108,7 +108,7 @@ def resimulate(
     )[-1]
 
 
+@checked
 def _num_steps(trajectory: Trajectory) -> int:
     """The number of steps of an argument `trajectory`; raises a ValueError for anything else."""
-    check_type("trajectory", trajectory, Trajectory)
     return trajectory.transitions.reward.shape[0]

@@ -5,9 +5,9 @@ from typing import Any
 import tensorflow as tf
 
 from recsim_tf.core import nests
+from recsim_tf.core.base.arguments import kind_of
 from recsim_tf.core.base.parameters import Model
 from recsim_tf.core.base.types import Nest, Observation, Policy
-from recsim_tf.core.base.validation import kind_of
 
 
 def check_policy(policy: Policy) -> None:

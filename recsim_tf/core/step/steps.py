@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from recsim_tf.core import nests, random
+from recsim_tf.core.base.arguments import kind_of
 from recsim_tf.core.base.bounds import bounded_specs
 from recsim_tf.core.base.types import (
     InitialDraws,
@@ -13,7 +14,6 @@ from recsim_tf.core.base.types import (
     Slate,
     Transition,
 )
-from recsim_tf.core.base.validation import kind_of
 from recsim_tf.core.step import stages, turns
 from recsim_tf.core.step.stages import Models, Stages
 

@@ -2,13 +2,13 @@
 
 from typing import Any, NamedTuple
 
-import gin
 import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import nests
 from recsim_tf.core.base import validation
+from recsim_tf.core.base.arguments import Count, configurable
 from recsim_tf.core.base.bounds import Bounds
 from recsim_tf.core.base.parameters import parameter
 from recsim_tf.core.base.types import Nest
@@ -73,7 +73,7 @@ class _Videos(DocumentModel):
         return Bounds(-1.0, 1.0)
 
 
-@gin.configurable
+@configurable
 class UtilityVideos(_Videos):
     """Videos of one topic each, with a quality around the topic's mean, RecSim 0.2.4's
     `UtilityModelVideoSampler`.
@@ -93,7 +93,7 @@ class UtilityVideos(_Videos):
       topic_quality_means: float [T] or [B, T], the mean qualities instead of the linear table.
     """
 
-    num_topics: int = 20
+    num_topics: Count = 20
     min_utility: Any = parameter(-3.0)
     max_utility: Any = parameter(3.0)
     quality_stddev: Any = parameter(0.1, low=0)
@@ -106,7 +106,6 @@ class UtilityVideos(_Videos):
 
     def check(self):
         topics, means = {"num_topics": self.num_topics}, self.topic_quality_means
-        validation.check_count(**topics)
         if means is not None:
             validation.check_table("topic_quality_means", means, **topics)
         elif int(0.7 * self.num_topics) + int(0.3 * self.num_topics) != self.num_topics:
@@ -143,7 +142,7 @@ class UtilityVideos(_Videos):
         return ShownTopic(*super().show(documents, hidden))
 
 
-@gin.configurable
+@configurable
 class PlainVideos(_Videos):
     """Videos with dense uniform features, random lengths and quality 1, RecSim 0.2.4's
     `IEvVideoSampler`.
@@ -159,7 +158,7 @@ class PlainVideos(_Videos):
       quality: the quality of every video.
     """
 
-    num_features: int = 20
+    num_features: Count = 20
     min_feature_value: float = -1.0
     max_feature_value: float = 1.0
     video_length_mean: Any = parameter(4.3)
@@ -168,7 +167,6 @@ class PlainVideos(_Videos):
     quality: Any = parameter(1.0)
 
     def check(self):
-        validation.check_count(num_features=self.num_features)
         if not self.min_feature_value < self.max_feature_value:
             raise ValueError(
                 f"min_feature_value must be below max_feature_value={self.max_feature_value}, got"

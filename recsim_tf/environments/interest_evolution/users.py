@@ -8,13 +8,12 @@ Semantics and constants come from RecSim 0.2.4. The model is described in Ie et 
 import dataclasses
 from typing import Any, NamedTuple, Unpack
 
-import gin
 import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf import choice
-from recsim_tf.core.base import validation
+from recsim_tf.core.base.arguments import Count, configurable
 from recsim_tf.core.base.bounds import Bounds
 from recsim_tf.core.base.parameters import parameter
 from recsim_tf.core.base.types import Nest, Slate
@@ -66,7 +65,7 @@ class VideoWording(Wording):
         return f"watches {' and '.join(watched)}" if watched else None
 
 
-@gin.configurable
+@configurable
 class InterestEvolutionUsers(UserModel[UserState, ShownVideo, Response]):
     """Users with interests u in [-1, 1]^F who choose by <u, document> and leave when their time
     budget is spent.
@@ -100,7 +99,7 @@ class InterestEvolutionUsers(UserModel[UserState, ShownVideo, Response]):
       dtype: tf.float32, or tf.float64 for gradient checks.
     """
 
-    num_features: int = 20
+    num_features: Count = 20
     choice_model: choice.ChoiceModel = dataclasses.field(
         default_factory=choice.MultinomialProportional
     )
@@ -112,9 +111,6 @@ class InterestEvolutionUsers(UserModel[UserState, ShownVideo, Response]):
     alpha_x_intercept: Any = parameter(1.0, above=0)
     alpha_y_intercept: Any = parameter(0.3)
     departure_temperature: Any = parameter(None, above=0)
-
-    def check(self):
-        validation.check_count(num_features=self.num_features)
 
     @classmethod
     def plain(cls, **overrides) -> "InterestEvolutionUsers":
@@ -240,7 +236,7 @@ def watch_time_reward(response: Response) -> tf.Tensor:
     return tf.reduce_sum(response.watch_time, axis=-1)
 
 
-@gin.configurable
+@configurable
 def interest_evolution(
     users: UserModel | None = None,
     documents: DocumentModel | None = None,

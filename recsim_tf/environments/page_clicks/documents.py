@@ -3,13 +3,13 @@
 import functools
 from typing import Any, NamedTuple
 
-import gin
 import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import nests, random
 from recsim_tf.core.base import validation
+from recsim_tf.core.base.arguments import Count, configurable
 from recsim_tf.core.base.bounds import Bounds
 from recsim_tf.core.base.parameters import parameter
 from recsim_tf.core.base.ranges import Range
@@ -48,7 +48,7 @@ class ShownItem(NamedTuple):
     affinity: tf.Tensor  # int32 [B, K], the number of past clicks of the user on the item
 
 
-@gin.configurable
+@configurable
 class PageItems(DocumentModel):
     """D items that all users share. Candidates are drawn uniformly with replacement.
 
@@ -79,7 +79,7 @@ class PageItems(DocumentModel):
         do not sum to one.
     """
 
-    num_items: int = 80
+    num_items: Count = 80
     item_effect: Any = parameter(
         rank=1,
         drawn=lambda items: (
@@ -99,7 +99,6 @@ class PageItems(DocumentModel):
         return self.num_items
 
     def check(self):
-        validation.check_count(num_items=self.num_items)
         num_items = self.num_items
         random.as_seed(self.seed)
         for name in ("categories", "numeric"):

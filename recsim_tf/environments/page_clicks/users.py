@@ -9,15 +9,14 @@ examination of a position and the attraction are factors of the probability.
 import dataclasses
 from typing import Any, NamedTuple, Unpack
 
-import gin
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.choice import ClickModel, IndependentClicks
 from recsim_tf.core.base import validation
+from recsim_tf.core.base.arguments import configurable
 from recsim_tf.core.base.bounds import Bounds
 from recsim_tf.core.base.parameters import parameter
-from recsim_tf.core.base.ranges import shown
 from recsim_tf.core.base.types import Nest, Slate
 from recsim_tf.core.models.models import DocumentModel, UserModel
 from recsim_tf.core.simulator import Simulator, SimulatorOptions
@@ -34,7 +33,7 @@ class Response(NamedTuple):
     item_id: tf.Tensor  # int32 [B, K], the ids of all items shown
 
 
-@gin.configurable
+@configurable
 class PageClickUsers(UserModel[tf.Tensor, ShownItem, Response]):
     """Users with F categorical features who click on items of a page, and never change or leave.
 
@@ -71,8 +70,6 @@ class PageClickUsers(UserModel[tf.Tensor, ShownItem, Response]):
     click_model: ClickModel = dataclasses.field(default_factory=IndependentClicks)
 
     def check(self):
-        if not isinstance(self.click_model, ClickModel):
-            raise ValueError(f"click_model must be a ClickModel, got {shown(self.click_model)}")
         validation.check_table("feature_probs", self.feature_probs, F=None, C=None)
         axes = {"num_features": self.num_features, "num_categories": self.num_categories}
         validation.check_table("feature_effect", self.feature_effect, or_number=True, **axes)
@@ -136,7 +133,7 @@ class PageClickUsers(UserModel[tf.Tensor, ShownItem, Response]):
         return Response(clicked=Bounds(0.0, 1.0), item_id=Bounds(0, None))
 
 
-@gin.configurable
+@configurable
 def page_clicks(
     users: UserModel | None = None,
     documents: DocumentModel | None = None,

@@ -7,14 +7,14 @@ al. 2023, "KuaiSim: a comprehensive simulator for recommender systems").
 
 from typing import NamedTuple
 
-import gin
 import tensorflow as tf
 
+from recsim_tf.core.base.arguments import configurable
 from recsim_tf.core.base.types import Nest, Trajectory, Transition
 from recsim_tf.core.nests import fields_of
 
 
-@gin.configurable(module="recsim_tf")
+@configurable(module="recsim_tf")
 def visits(transition: Transition) -> tf.Tensor:
     """A measure for `Evaluation.measures`: 1 where a visit ends, also by the simulator's time
     limit, [B]. Its sum over a session is the number of visits. Raises a ValueError if the users are
@@ -24,7 +24,7 @@ def visits(transition: Transition) -> tf.Tensor:
     return tf.cast(ends & transition.active, tf.float32)
 
 
-@gin.configurable(module="recsim_tf")
+@configurable(module="recsim_tf")
 def days_away(transition: Transition) -> tf.Tensor:
     """A measure for `Evaluation.measures`: the days until the next visit, [B], 0 where the visit
     goes on or is the last. Its sum over a session, divided by the visits less one, is the mean gap.

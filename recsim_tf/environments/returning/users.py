@@ -1,14 +1,13 @@
 """A user model whose sessions are lifetimes of many visits."""
 
 from collections.abc import Collection
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
-import gin
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import nests
-from recsim_tf.core.base import validation
+from recsim_tf.core.base.arguments import Count, Positive, configurable
 from recsim_tf.core.base.bounds import Bounds
 from recsim_tf.core.base.parameters import parameter
 from recsim_tf.core.base.ranges import Range, shown
@@ -69,7 +68,7 @@ class ReturningWording(Wording):
         return user._replace(user=self._users.user(user.user))
 
 
-@gin.configurable
+@configurable
 class ReturningUsers(UserModel[ReturningState, Any, Any]):
     """Users who come back. A session of this model is a lifetime, in which users of a wrapped model
     visit again and again.
@@ -112,27 +111,21 @@ class ReturningUsers(UserModel[ReturningState, Any, Any]):
     """
 
     users: UserModel
-    horizon: float = 30.0
+    horizon: Positive = 30.0
     kept: tuple[str, ...] = ()
-    visit_steps: int | None = None
+    visit_steps: Count | None = None
     gap_loc: Any = parameter(0.5, low=-LARGEST_LOG, high=LARGEST_LOG)
     gap_scale: Any = parameter(1.0, above=0)
     churn_prob: Any = parameter(0.0, low=0, high=1)
-    daily_discount: float | None = None
+    daily_discount: Annotated[float, Range(above=0, high=1)] | None = None
 
     def check(self):
-        validation.check_type("users", self.users, UserModel)
         if self.dtype not in (tf.float32, self.users.dtype):
             name = self.users.dtype.name
             raise ValueError(f"dtype must be the dtype of users, {name}, got {self.dtype.name}")
         self.dtype = self.users.dtype
-        Range(above=0).check_number("horizon", self.horizon)
         if not isinstance(self.kept, tuple) or not all(isinstance(each, str) for each in self.kept):
             raise ValueError(f"kept must be a tuple of names of fields, got {shown(self.kept)}")
-        if self.visit_steps is not None:
-            validation.check_count(visit_steps=self.visit_steps)
-        if self.daily_discount is not None:
-            Range(above=0, high=1).check_number("daily_discount", self.daily_discount, "None")
 
     # The methods that the author of a model of returns overrides.
 

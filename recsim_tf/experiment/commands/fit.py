@@ -4,13 +4,13 @@ import dataclasses
 import functools
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import gin
 import numpy as np
 import tensorflow as tf
 
-from recsim_tf.core.base.validation import check_at_least, check_plain, check_type
+from recsim_tf.core.base.arguments import AtLeast, configurable
 from recsim_tf.core.checks import check
 from recsim_tf.core.nests import as_json
 from recsim_tf.core.simulator import Simulator
@@ -35,7 +35,7 @@ from recsim_tf.support.tables import label, text_table
 _LARGEST, _LARGEST_PRINTED = 100, 10
 
 
-@gin.configurable(module="recsim_tf")
+@configurable(module="recsim_tf")
 def read_episode_log(
     path: str = gin.REQUIRED,
     simulator: Simulator = gin.REQUIRED,
@@ -54,7 +54,7 @@ def read_episode_log(
     return stream_episodes(path, simulator, sessions_at_once)
 
 
-@gin.configurable("run_fit", module="recsim_tf")
+@configurable("run_fit", module="recsim_tf")
 @dataclasses.dataclass(frozen=True)
 class FitRun:
     """The models of a fit, their parameters and the log; in gin files `run_fit`.
@@ -87,7 +87,7 @@ class FitRun:
     split_by: str = "user"
     truth: Mapping[str, Any] | None = None
     title: str = "Fit of a user model"
-    num_replicates: int = 100
+    num_replicates: Annotated[int, AtLeast(LEAST_REPLICATES)] = 100
     estimate: Callable[..., FitResult] = fit
     posterior: Callable[..., ParameterPosterior] | None = None
     validate: bool = False
@@ -95,16 +95,7 @@ class FitRun:
     def __post_init__(self) -> None:
         # Errors that the checks would raise after the fit, which would be lost then.
         learners.require()
-        check_type("run_fit.parameters", self.parameters, Mapping)
-        if not all(isinstance(parameter, Parameter) for parameter in self.parameters.values()):
-            raise UsageError(
-                "run_fit.parameters must have a Parameter() for each name, got"
-                f" {dict(self.parameters)!r}"
-            )
         check(self.simulator)
-        check_plain("run_fit.title", self.title, str)
-        least = {"run_fit.num_replicates": self.num_replicates}
-        check_at_least(LEAST_REPLICATES, **least)
 
     def sessions(self) -> tuple[Sessions, Any]:
         """The sessions to fit, and those that are held out or None."""

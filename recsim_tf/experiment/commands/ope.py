@@ -2,13 +2,13 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import gin
 
 from recsim_tf import logs, ope
+from recsim_tf.core.base.arguments import AtLeast, Count, Fraction, configurable
 from recsim_tf.core.base.types import Policy
-from recsim_tf.core.base.validation import check_at_least, check_plain, check_type
 from recsim_tf.core.nests import as_json
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.evaluation.baselines import (
@@ -34,7 +34,7 @@ _NUM_USERS = 100  # whose first slates show whether a policy is deterministic
 _TABLES = (".csv", ".csv.gz", ".csv.zip", ".parquet", ".pq")
 
 
-@gin.configurable("run_ope", module="recsim_tf")
+@configurable("run_ope", module="recsim_tf")
 @dataclasses.dataclass(frozen=True)
 class OpeRun:
     """Policies, and the log from which they are judged; in gin files `run_ope`.
@@ -64,32 +64,21 @@ class OpeRun:
     log: Any = None
     policies: Baselines = ()
     logging: Baseline | None = None
-    model: Any = None
+    model: str | Simulator | None = None
     truth: Simulator | None = None
     estimators: Sequence[str] = ("snips", "simulated", "calibrated")
-    num_sessions: int = 1000
-    num_steps: int = 100
-    num_simulated: int = 10_000
-    num_truth: int = 100_000
-    gamma: float = 1.0
+    num_sessions: Annotated[int, AtLeast(2)] = 1000
+    num_steps: Count = 100
+    num_simulated: Annotated[int, AtLeast(2)] = 10_000
+    num_truth: Annotated[int, AtLeast(2)] = 100_000
+    gamma: Fraction = 1.0
     imports: Sequence[str] = ()
     title: str = "Policies judged from a log"
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("num_sessions", "num_steps", "num_simulated", "num_truth"):
-            least = 1 if name == "num_steps" else 2
-            check_at_least(least, **{f"run_ope.{name}": getattr(self, name)})
-        check_plain("run_ope.title", self.title, str)
         named_baselines("run_ope.policies", self.policies)
         chosen_estimators(self.estimators)
-        if not isinstance(self.model, str | Simulator | None):
-            raise UsageError(
-                "run_ope.model must be a simulator, or the folder of a fitted one, got"
-                f" {type(self.model).__name__}"
-            )
-        if self.truth is not None:
-            check_type("run_ope.truth", self.truth, Simulator)
         if self.log is None and (self.truth is None or self.logging is None):
             raise UsageError(
                 "run_ope.log must be an episode file or a Log, or else run_ope.truth and"

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from recsim_tf.core import random
-from recsim_tf.core.base import validation
+from recsim_tf.core.base.arguments import WholeNumber, require
 from recsim_tf.core.models.wording import wording_of
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.evaluation.baselines import AnyPolicy
@@ -60,7 +60,7 @@ class Request(NamedTuple):
                 f"--num_users must be in [1, {share}], the users of one of"
                 f" Evaluation.num_replicas={evaluation.division.num_replicas}, got {num_users}"
             )
-        validation.check_at_least(0, **{"--max_turns": self.max_turns})
+        require("--max_turns", self.max_turns, WholeNumber)
         if self.seed is not None:
             random.as_seed(self.seed)
         if self.output is not None and Path(self.output).exists():

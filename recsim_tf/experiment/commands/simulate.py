@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from recsim_tf import logs
 from recsim_tf.core import random
-from recsim_tf.core.base import validation
+from recsim_tf.core.base.arguments import Count, configurable
 from recsim_tf.core.base.types import Trajectory
 from recsim_tf.core.checks import check
 from recsim_tf.core.runs.execution import compiled
@@ -36,7 +36,7 @@ from recsim_tf.support.files import require_writable
 _USERS_AT_ONCE = 500
 
 
-@gin.configurable("simulate", module="recsim_tf")
+@configurable("simulate", module="recsim_tf")
 @dataclasses.dataclass(frozen=True)
 class Simulation:
     """An environment, and the policies that are simulated in it; in gin files `simulate`.
@@ -54,10 +54,9 @@ class Simulation:
 
     simulator: Simulator = gin.REQUIRED
     policies: Baselines = ("random",)
-    log_steps: int = 500
+    log_steps: Count = 500
 
     def __post_init__(self) -> None:
-        validation.check_at_least(1, log_steps=self.log_steps)
         if not self.policies:
             raise ValueError(
                 f"simulate.policies must hold at least one policy, got {self.policies!r}"

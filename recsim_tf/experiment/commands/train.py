@@ -1,6 +1,9 @@
 """`recsim-tf train`: a training that learns, logs, saves and evaluates, and that goes on."""
 
+from typing import Annotated
+
 import recsim_tf._tf_agents  # noqa: F401  # It imports TF-Agents.
+from recsim_tf.core.base.arguments import AtLeast, Count, configurable
 
 # isort: split
 import contextlib
@@ -13,7 +16,6 @@ import gin
 import tensorflow as tf
 from tf_agents.policies import policy_saver
 
-from recsim_tf.core.base.validation import check_at_least
 from recsim_tf.evaluation import outputs
 from recsim_tf.evaluation.evaluation import Evaluation
 from recsim_tf.evaluation.policy_results import PolicyResult
@@ -27,7 +29,7 @@ from recsim_tf.training.devices import Devices
 from recsim_tf.training.training import Training
 
 
-@gin.configurable("train", module="recsim_tf")
+@configurable("train", module="recsim_tf")
 @dataclasses.dataclass(frozen=True)
 class Schedule:
     """The length of a training, and its times to log, evaluate and save; in gin files `train`.
@@ -43,19 +45,13 @@ class Schedule:
       max_checkpoints: checkpoints that are kept; with several workers at least two are.
     """
 
-    num_iterations: int = 10_000
-    warmup_iterations: int | None = None
-    log_interval: int = 100
-    eval_interval: int = 500
-    eval_users: int = 1000
-    checkpoint_interval: int = 1000
-    max_checkpoints: int = 2
-
-    def __post_init__(self):
-        for name, value in dataclasses.asdict(self).items():
-            if value is not None or name != "warmup_iterations":
-                least = 2 if name == "warmup_iterations" else 1
-                check_at_least(least, **{f"train.{name}": value})
+    num_iterations: Count = 10_000
+    warmup_iterations: Annotated[int, AtLeast(2)] | None = None
+    log_interval: Count = 100
+    eval_interval: Count = 500
+    eval_users: Count = 1000
+    checkpoint_interval: Count = 1000
+    max_checkpoints: Count = 2
 
     def next_call(self, done: int) -> int:
         """Iterations from iteration `done` to the next at which something is due."""

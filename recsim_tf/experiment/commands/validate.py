@@ -5,8 +5,7 @@ import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import gin
-
+from recsim_tf.core.base.arguments import configurable
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.evaluation.baselines import Baseline, Baselines, baseline_policies, named_baselines
 from recsim_tf.experiment.commands.fit import FitRun
@@ -23,7 +22,7 @@ from recsim_tf.support.files import read_text
 from recsim_tf.support.pages import with_sections
 
 
-@gin.configurable("validate", module="recsim_tf")
+@configurable("validate", module="recsim_tf")
 @dataclasses.dataclass(frozen=True)
 class ValidationRun:
     """The validation of a fit: its logs, questions and policies; in gin files `validate`.

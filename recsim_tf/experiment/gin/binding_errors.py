@@ -165,6 +165,7 @@ def refusals(files: Sequence[str | Path], bindings: Sequence[str]) -> Iterator[N
         # Names of the functions and classes that the error came through.
         frames = traceback.walk_tb(error.__traceback__)
         callers = {frame.f_code.co_qualname.partition(".")[0] for frame, _ in frames}
+        callers.add(getattr(error, "owner", "").partition(".")[0])
         message = errors.one_line(error)
         statement = _binding_of(message, callers, bound)
         if statement is None:

@@ -11,6 +11,7 @@ import gin
 from gin.config import ParsedBindingKey
 
 from recsim_tf.core.base import validation
+from recsim_tf.core.base.arguments import Count, configurable
 from recsim_tf.core.runs.execution import num_cores
 from recsim_tf.experiment import building, config
 from recsim_tf.experiment.sweeps.spaces import Bindings
@@ -24,7 +25,7 @@ _SEED = ("", "recsim_tf.experiment", "seed")
 _LONGEST = 120
 
 
-@gin.configurable("sweep", module="recsim_tf")
+@configurable("sweep", module="recsim_tf")
 @dataclasses.dataclass(frozen=True)
 class Sweep:
     """A set of trials: each is `recsim-tf train` with the bindings of one variant and one seed; in
@@ -45,14 +46,10 @@ class Sweep:
     gin_files: Sequence[str] = ()
     gin_bindings: Sequence[str] = ()
     seeds: Sequence[int] = (0,)
-    num_processes: int | None = None
-    threads_per_trial: int | None = None
+    num_processes: Count | None = None
+    threads_per_trial: Count | None = None
 
     def __post_init__(self):
-        for name in ("gin_files", "gin_bindings"):
-            texts = getattr(self, name)
-            if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
-                raise UsageError(f"sweep.{name} must be a tuple of strings, got {texts!r}")
         seeds = self.seeds
         if (
             not isinstance(seeds, (tuple, list))
@@ -61,9 +58,6 @@ class Sweep:
         ):
             raise UsageError(f"sweep.seeds must be a non-empty tuple of integers, got {seeds!r}")
         validation.check_different("sweep.seeds", seeds)
-        for name in ("num_processes", "threads_per_trial"):
-            if getattr(self, name) is not None:
-                validation.check_count(**{f"sweep.{name}": getattr(self, name)})
 
     @property
     def processes(self) -> int:

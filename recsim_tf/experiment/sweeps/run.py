@@ -6,10 +6,11 @@ import os
 import shlex
 import time
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 import tensorflow as tf
 
-from recsim_tf.core.base import validation
+from recsim_tf.core.base.arguments import checked
 from recsim_tf.experiment import building, config
 from recsim_tf.experiment.gin.bindings import built
 from recsim_tf.experiment.sweeps.engines import ray
@@ -29,11 +30,12 @@ _POLL_SECONDS = 0.1
 _Engine = Callable[[Sequence[TrialFiles], ProgressBar], int | None]
 
 
+@checked
 def run_sweep(
     root_dir: str,
     sweep_file: str,
     gin_bindings: Sequence[str] = (),
-    engine: str = "local",
+    engine: Literal["local", "ray"] = "local",
     ray_address: str | None = None,
     shard: Shard = Shard(),  # noqa: B008
     dry_run: bool = False,
@@ -62,7 +64,6 @@ def run_sweep(
         checkpoints.
       UsageError: for bad input, before anything starts.
     """
-    validation.check_one_of(("local", "ray"), engine=engine)
     if ray_address is not None and engine != "ray":
         raise UsageError(f"--ray_address is an option of --engine=ray, got --engine={engine}")
     on_ray = engine == "ray"

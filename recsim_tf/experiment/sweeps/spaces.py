@@ -9,7 +9,7 @@ import numpy as np
 from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
-from recsim_tf.core.base import validation
+from recsim_tf.core.base.arguments import Count, WholeNumber, configurable
 from recsim_tf.support.errors import UsageError
 
 # Names of gin bindings, such as "SlateQTargets.target", and their values; "gin_file" names files.
@@ -21,7 +21,7 @@ _ATTEMPTS = 1000
 _DIGITS = 4
 
 
-@gin.configurable(module="recsim_tf")
+@configurable(module="recsim_tf")
 def grid(choices: Mapping[str, Sequence[Any]] = gin.REQUIRED) -> list[Bindings]:
     """All combinations of the values of some bindings.
 
@@ -38,9 +38,11 @@ def grid(choices: Mapping[str, Sequence[Any]] = gin.REQUIRED) -> list[Bindings]:
     ]
 
 
-@gin.configurable(module="recsim_tf")
+@configurable(module="recsim_tf")
 def random_search(
-    choices: Mapping[str, Any] = gin.REQUIRED, num_trials: int = gin.REQUIRED, seed: int = 0
+    choices: Mapping[str, Any] = gin.REQUIRED,
+    num_trials: Count = gin.REQUIRED,
+    seed: WholeNumber = 0,
 ) -> list[Bindings]:
     """Distinct variants whose values are drawn at random. The first ones stay as they are when
     `num_trials` grows.
@@ -57,9 +59,6 @@ def random_search(
         `num_trials`.
     """
     _check_choices("random_search.choices", choices, tfd.Distribution)
-    validation.check_count(**{"random_search.num_trials": num_trials})
-    if not isinstance(seed, int) or seed < 0:
-        raise UsageError(f"random_search.seed must be an integer of at least 0, got {seed!r}")
     generator = np.random.default_rng(seed)
     variants: list[Bindings] = []
     for _ in range(_ATTEMPTS * num_trials):
@@ -74,7 +73,7 @@ def random_search(
     )
 
 
-@gin.configurable(module="recsim_tf")
+@configurable(module="recsim_tf")
 def listed(trials: Sequence[Bindings] = gin.REQUIRED) -> list[Bindings]:
     """Variants that are written down one by one; `{}` has the bindings of all trials.
 
@@ -95,7 +94,7 @@ def listed(trials: Sequence[Bindings] = gin.REQUIRED) -> list[Bindings]:
     return [dict(variant) for variant in trials]
 
 
-@gin.configurable(module="recsim_tf")
+@configurable(module="recsim_tf")
 def log_uniform(low: float = gin.REQUIRED, high: float = gin.REQUIRED) -> tfd.Distribution:
     """Numbers whose logarithm is uniform, for step sizes and the like.
 

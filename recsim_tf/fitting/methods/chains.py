@@ -5,13 +5,12 @@ import functools
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-import gin
 import numpy as np
 import tensorflow as tf
 
 from recsim_tf.core import random
+from recsim_tf.core.base.arguments import Count, checked, configurable
 from recsim_tf.core.base.types import Nest, Seed
-from recsim_tf.core.base.validation import check_at_least
 from recsim_tf.core.runs.execution import compiled, traced_call
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.fitting.methods import annealing
@@ -35,6 +34,7 @@ from recsim_tf.support.errors import one_line
 _RISES, _MOVES, _PRIOR_MOVES = 160, 10, 20
 
 
+@checked
 @dataclasses.dataclass(frozen=True)
 class LouisInformation(Uncertainty):
     """The observed information by Louis' identity: the mean curvature of the log-density of all
@@ -47,12 +47,8 @@ class LouisInformation(Uncertainty):
       confidence: see `Uncertainty`.
     """
 
-    sweeps: int = 10
-    num_moves: int = 10
-
-    def __post_init__(self):
-        super().__post_init__()
-        check_at_least(1, sweeps=self.sweeps, num_moves=self.num_moves)
+    sweeps: Count = 10
+    num_moves: Count = 10
 
     def of(self, objective: Any) -> Callable[[], np.ndarray]:
         """See `Uncertainty.of`."""
@@ -64,7 +60,7 @@ class LouisInformation(Uncertainty):
         return lambda: objective.information(self.sweeps, self.num_moves)
 
 
-@gin.configurable(module="recsim_tf")
+@configurable(module="recsim_tf")
 @dataclasses.dataclass(frozen=True)
 class Chains(Method):
     """Markov chains of the draws that each session lacks, for logs that lack continuous initial
@@ -79,16 +75,12 @@ class Chains(Method):
       jit_compile: whether to compile with XLA, which makes an iteration many times faster.
     """
 
-    num_chains: int = 50
+    num_chains: Count = 50
     uncertainty: Uncertainty | None = dataclasses.field(default=LouisInformation(), kw_only=True)
 
     searches: ClassVar[tuple[type[Search], ...]] = (MonteCarloEM,)
     uncertainties: ClassVar[tuple[type[Uncertainty], ...]] = (LouisInformation,)
     by_session: ClassVar[bool] = True
-
-    def __post_init__(self):
-        super().__post_init__()
-        check_at_least(1, num_chains=self.num_chains)
 
     def search_of(self, fitted: FittedSimulator) -> Search:
         """See `Method.search_of`."""

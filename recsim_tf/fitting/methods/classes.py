@@ -3,15 +3,14 @@
 import dataclasses
 from typing import ClassVar
 
-import gin
-
+from recsim_tf.core.base.arguments import configurable
 from recsim_tf.fitting.methods.information import Curvature, Scores, ScoresOrCurvature, Uncertainty
 from recsim_tf.fitting.methods.initial import SUMMED_OUT, InitialMethod, over_classes
 from recsim_tf.fitting.methods.scores import Lacking, SessionScore
 from recsim_tf.logs.missing import Part
 
 
-@gin.configurable(module="recsim_tf")
+@configurable(module="recsim_tf")
 @dataclasses.dataclass(frozen=True)
 class Classes(InitialMethod):
     """The exact sum over the classes of a user, for logs that lack a finite initial draw, such as

@@ -2,15 +2,14 @@
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
-import gin
 import numpy as np
 import tensorflow as tf
 
 from recsim_tf.core import random
+from recsim_tf.core.base.arguments import AtLeast, OneOf, configurable
 from recsim_tf.core.base.types import Trajectory
-from recsim_tf.core.base.validation import check_at_least, check_one_of
 from recsim_tf.fitting.methods.adapted import (
     AdaptedProposals,
     forward,
@@ -39,7 +38,7 @@ _MORE, _MOST_DRAWS = 4, 1024
 _KINDS = {"random": "draws", "halton": "Halton points", "adapted": "adapted points"}
 
 
-@gin.configurable(module="recsim_tf")
+@configurable(module="recsim_tf")
 @dataclasses.dataclass(frozen=True)
 class Draws(InitialMethod):
     """An estimate of the likelihood by importance sampling, for logs that lack initial draws,
@@ -89,13 +88,8 @@ class Draws(InitialMethod):
       jit_compile: whether to compile with XLA.
     """
 
-    num_draws: int = 1000
-    points: str = "random"
-
-    def __post_init__(self):
-        super().__post_init__()
-        check_at_least(2, num_draws=self.num_draws)
-        check_one_of(tuple(_KINDS), points=self.points)
+    num_draws: Annotated[int, AtLeast(2)] = 1000
+    points: Annotated[str, OneOf(tuple(_KINDS))] = "random"
 
     @property
     def treatment(self) -> str:

@@ -3,10 +3,9 @@
 import dataclasses
 from typing import ClassVar
 
-import gin
 import tensorflow as tf
 
-from recsim_tf.core.base.validation import check_type
+from recsim_tf.core.base.arguments import checked, configurable
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.fitting.methods.information import Curvature, Scores, ScoresOrCurvature, Uncertainty
 from recsim_tf.fitting.methods.scores import EXACT, Lacking, SessionScore
@@ -15,6 +14,7 @@ from recsim_tf.logs.log import Log
 from recsim_tf.logs.trajectories import as_trajectory, scoring_simulator
 
 
+@checked
 def session_log_prob(simulator: Simulator, log: Log) -> tf.Tensor:
     """Scores the draws of the users of a log. Documents and slates are given.
 
@@ -29,12 +29,11 @@ def session_log_prob(simulator: Simulator, log: Log) -> tf.Tensor:
       ValueError: if `simulator` is not a Simulator, if the log lacks draws of the users, or if its
         slates or draws are not those of the models.
     """
-    check_type("simulator", simulator, Simulator)
     scorer = scoring_simulator(simulator)
     return scorer.log_prob(as_trajectory(log, scorer, log.num_sessions)).user
 
 
-@gin.configurable(module="recsim_tf")
+@configurable(module="recsim_tf")
 @dataclasses.dataclass(frozen=True)
 class Exact(SessionMethod):
     """The likelihood of all draws of users, for logs that lack nothing.

@@ -3,11 +3,11 @@
 import abc
 import dataclasses
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
-import gin
 import numpy as np
 
+from recsim_tf.core.base.arguments import checked, configurable
 from recsim_tf.core.base.ranges import Range
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from recsim_tf.fitting.parameters.unconstrained import flatten
@@ -21,6 +21,7 @@ _PART_OF_ERROR, _STEP = 0.5, 1e-2
 _LITTLE, _NO_SCORE, _SPARE = 0.3, 1e-3, 2
 
 
+@checked
 @dataclasses.dataclass(frozen=True)
 class Uncertainty(abc.ABC):
     """The source of the standard errors and intervals of a fit.
@@ -29,10 +30,9 @@ class Uncertainty(abc.ABC):
       confidence: the confidence of the intervals, in (0, 1).
     """
 
-    confidence: float = dataclasses.field(default=0.95, kw_only=True)
-
-    def __post_init__(self):
-        Range(above=0, below=1).check_number("confidence", self.confidence)
+    confidence: Annotated[float, Range(above=0, below=1)] = dataclasses.field(
+        default=0.95, kw_only=True
+    )
 
     @abc.abstractmethod
     def of(self, objective: Any) -> Callable[[], np.ndarray]:
@@ -47,6 +47,7 @@ class Uncertainty(abc.ABC):
         """
 
 
+@checked
 @dataclasses.dataclass(frozen=True)
 class Scores(Uncertainty):
     """The sum of the outer products of the sessions' scores, their gradients of the log-likelihood
@@ -62,7 +63,7 @@ class Scores(Uncertainty):
         return lambda: scores_information(objective)
 
 
-@gin.configurable(module="recsim_tf")
+@configurable(module="recsim_tf")
 @dataclasses.dataclass(frozen=True)
 class Curvature(Uncertainty):
     """The negative second derivative, as differences of gradients over half a standard error to
@@ -73,6 +74,7 @@ class Curvature(Uncertainty):
         return lambda: curvature_information(objective)
 
 
+@checked
 @dataclasses.dataclass(frozen=True)
 class ScoresOrCurvature(Uncertainty):
     """Scores where all parameters are scalars that may differ between users and the likelihood is

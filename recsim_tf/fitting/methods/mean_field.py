@@ -3,10 +3,10 @@
 import dataclasses
 from typing import ClassVar
 
-import gin
 import tensorflow as tf
 
 from recsim_tf.core import random
+from recsim_tf.core.base.arguments import configurable
 from recsim_tf.fitting.methods.draws import Draws
 from recsim_tf.fitting.methods.information import ScoresOrCurvature, Uncertainty
 from recsim_tf.fitting.methods.initial import InitialMethod
@@ -21,7 +21,7 @@ from recsim_tf.logs.missing import Part
 _DRAWS_OF_KNOWN = 100
 
 
-@gin.configurable(module="recsim_tf")
+@configurable(module="recsim_tf")
 @dataclasses.dataclass(frozen=True)
 class MeanField(InitialMethod):
     """A lower bound on the log of the evidence, for logs that lack continuous initial draws, such

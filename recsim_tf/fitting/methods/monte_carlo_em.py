@@ -2,15 +2,20 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
-import gin
 import numpy as np
 import tensorflow as tf
 
 from recsim_tf.core import random
+from recsim_tf.core.base.arguments import (
+    Count,
+    Positive,
+    WholeNumber,
+    configurable,
+    require,
+)
 from recsim_tf.core.base.ranges import Range
-from recsim_tf.core.base.validation import check_at_least
 from recsim_tf.fitting.methods.annealing import inverse_temperature
 from recsim_tf.fitting.parameters.unconstrained import flatten
 from recsim_tf.fitting.searches.folder import SearchState
@@ -26,7 +31,7 @@ _NEAR = 0.1
 _SWEEPS, _MOVES = 10, 2
 
 
-@gin.configurable(module="recsim_tf")
+@configurable(module="recsim_tf")
 @dataclasses.dataclass(frozen=True)
 class MonteCarloEM(Search):
     """Expectation maximisation with Markov chains of the draws that the log lacks: the users'
@@ -58,18 +63,15 @@ class MonteCarloEM(Search):
       progress: see `Search`.
     """
 
-    iterations: int = 1000
-    num_moves: int = 10
-    annealing: int = 50
-    learning_rate: float = 0.02
+    iterations: Count = 1000
+    num_moves: Count = 10
+    annealing: WholeNumber = 50
+    learning_rate: Positive = 0.02
 
     step_name: ClassVar[str] = "iteration"
 
     def __post_init__(self):
-        check_at_least(1, iterations=self.iterations, num_moves=self.num_moves)
-        Range(low=0, below=self.iterations).check_number("annealing", self.annealing)
-        check_at_least(0, annealing=self.annealing)
-        Range(above=0).check_number("learning_rate", self.learning_rate)
+        require("annealing", self.annealing, Annotated[int, Range(low=0, below=self.iterations)])
 
     def described(self) -> dict[str, Any]:
         names = ("iterations", "num_moves", "annealing", "learning_rate")

@@ -3,14 +3,13 @@
 import dataclasses
 from typing import ClassVar
 
-import gin
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 from tensorflow_probability.python.experimental import mcmc
 
 from recsim_tf.core import nests, random
+from recsim_tf.core.base.arguments import Count, checked, configurable
 from recsim_tf.core.base.types import Nest, Seed, SimulatorState, StepDraws, Trajectory, Transition
-from recsim_tf.core.base.validation import check_at_least, check_type
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.step.stages import Stages, log_prob_per_user, user_step
 from recsim_tf.fitting.methods.initial import InitialMethod
@@ -22,7 +21,7 @@ from recsim_tf.fitting.methods.session_method import SessionMethod
 _NUM_FILTERS = 2
 
 
-@gin.configurable(module="recsim_tf")
+@configurable(module="recsim_tf")
 @dataclasses.dataclass(frozen=True)
 class Particles(SessionMethod):
     """An estimate of the likelihood by particle filters, for logs that lack the users' innovations,
@@ -37,21 +36,18 @@ class Particles(SessionMethod):
       jit_compile: whether to compile with XLA, which makes filters several times faster.
     """
 
-    num_particles: int = 20
+    num_particles: Count = 20
     initial: InitialMethod | None = None
 
     sums_innovations: ClassVar[bool] = True
 
     def __post_init__(self):
         super().__post_init__()
-        check_at_least(1, num_particles=self.num_particles)
-        if self.initial is not None:
-            check_type("initial", self.initial, InitialMethod)
-            if self.initial.search is not None:
-                raise ValueError(
-                    "initial must have no search, which is that of Particles(search=...), got"
-                    f" {self.initial}"
-                )
+        if self.initial is not None and self.initial.search is not None:
+            raise ValueError(
+                "initial must have no search, which is that of Particles(search=...), got"
+                f" {self.initial}"
+            )
 
     @property
     def has_posteriors(self) -> bool:
@@ -89,8 +85,9 @@ class Particles(SessionMethod):
         return inner if self.initial is None else self.initial.known_score(inner, lacking)
 
 
+@checked
 def marginal_log_prob(
-    simulator: Simulator, trajectory: Trajectory, num_particles: int, seed: Seed
+    simulator: Simulator, trajectory: Trajectory, num_particles: Count, seed: Seed
 ) -> tf.Tensor:
     """Estimates the log-likelihood of sessions with the innovations summed out, [B].
 
@@ -122,7 +119,6 @@ def marginal_log_prob(
     Returns:
       The users' part, as `Simulator.log_prob(...).user`, without the innovations.
     """
-    check_at_least(1, num_particles=num_particles)
     num_steps, num_users = trajectory.transitions.reward.shape
     initial = log_prob_per_user(
         "user", simulator.users.initial_draws(num_users), trajectory.initial.user

@@ -1,7 +1,6 @@
 """Simulators whose parameters are variables behind bijectors."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -9,21 +8,11 @@ import tensorflow_probability as tfp
 
 from recsim_tf.core import random
 from recsim_tf.core.base.types import Seed
-from recsim_tf.core.base.validation import kind_of
 from recsim_tf.core.runs.execution import compiled, traced_call
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.fitting.parameters.mean_field import MeanFieldPosterior
 from recsim_tf.fitting.parameters.parameter import Parameter
 from recsim_tf.fitting.parameters.unconstrained import differentiated, flatten, unpack
-
-
-def check_by_name(parameters: Any) -> None:
-    """Raises a ValueError for anything but `Parameter`s by name."""
-    if not isinstance(parameters, Mapping):
-        raise ValueError(f"parameters must be `Parameter`s by name, got {kind_of(parameters)}")
-    for name, parameter in parameters.items():
-        if not isinstance(parameter, Parameter):
-            raise ValueError(f"parameters[{name!r}] must be a `Parameter`, got {parameter!r}")
 
 
 class FittedSimulator:
@@ -46,7 +35,6 @@ class FittedSimulator:
     """
 
     def __init__(self, simulator: Simulator, parameters: Mapping[str, Parameter]):
-        check_by_name(parameters)
         dtype = simulator.users.dtype
         self.fixed = {
             name: np.asarray(parameter.start).astype(dtype.as_numpy_dtype)

@@ -1,16 +1,15 @@
 """Parameters of a simulator's models that are fitted, and priors that are fitted with them."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
-import gin
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
-from recsim_tf.core.base import validation
+from recsim_tf.core.base.arguments import Count, Positive, checked, configurable, kind_of
 from recsim_tf.core.base.ranges import Range
 
 BIJECTORS = {"real": tfb.Identity, "positive": tfb.Softplus, "unit": tfb.Sigmoid}
@@ -62,7 +61,7 @@ class _Apart(tfb.Bijector):
         return self._inner.inverse_event_shape(output_shape)
 
 
-@gin.configurable(module="recsim_tf")
+@configurable(module="recsim_tf")
 class Parameter:
     """A parameter to fit.
 
@@ -93,19 +92,15 @@ class Parameter:
         start: float | Sequence | np.ndarray | tf.Tensor | None = None,
         support: str | tfb.Bijector = "real",
         prior: tfd.Distribution | None = None,
-        posterior: str | None = None,
+        posterior: Literal["mean_field"] | None = None,
         fixed: bool = False,
     ):
         is_named = isinstance(support, str)
         if support not in BIJECTORS if is_named else not isinstance(support, tfb.Bijector):
-            got = repr(support) if is_named else validation.kind_of(support)
+            got = repr(support) if is_named else kind_of(support)
             raise ValueError(
                 f"support must be one of {', '.join(BIJECTORS)} or a bijector, got {got}"
             )
-        if prior is not None:
-            validation.check_type("prior", prior, tfd.Distribution)
-        if posterior not in (None, "mean_field"):
-            raise ValueError(f"posterior must be mean_field or None, got {posterior!r}")
         if posterior is not None and prior is None:
             raise ValueError("posterior='mean_field' needs a prior, got None")
         if fixed and (start is None or prior is not None):
@@ -126,8 +121,11 @@ def element(name: str, index: Sequence[int]) -> str:
     return f"{name}[{', '.join(map(str, index))}]" if index else name
 
 
+@checked
 def hierarchical_normal(
-    shape: Sequence[int] = (), features: np.ndarray | None = None, scale: float = 0.5
+    shape: Sequence[Count] = (),
+    features: np.ndarray | None = None,
+    scale: Positive = 0.5,
 ) -> tfd.Normal:
     """A normal prior that all rows of a table share. What many rows teach about it helps the rows
     with little data.
@@ -148,8 +146,6 @@ def hierarchical_normal(
     Raises:
       ValueError: for features that are not a table, or a scale that is not positive.
     """
-    Range(above=0).check_number("scale", scale)
-    validation.check_sizes(shape=shape)
     shape = tuple(shape)
     scales = tfp.util.TransformedVariable(
         tf.fill(shape, float(scale)), tfb.Exp(), name="prior_scale"

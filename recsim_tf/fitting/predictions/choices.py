@@ -4,8 +4,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from recsim_tf.core.base.arguments import Count, checked
 from recsim_tf.core.base.types import Nest, Seed
-from recsim_tf.core.base.validation import check_at_least
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.fitting.predictions.responses import ResponsePredictions, predict_responses
 from recsim_tf.logs.log import Log, users_of
@@ -107,8 +107,9 @@ class Calibration(NamedTuple):
     noise: float  # what that mean comes to for perfect predictions and these standard errors
 
 
+@checked
 def calibrate(
-    predictions: ResponsePredictions, log: Log, num_bins: int = 10
+    predictions: ResponsePredictions, log: Log, num_bins: Count = 10
 ) -> dict[str, Calibration]:
     """Compares what was expected of each field of responses with what was logged: click
     probabilities with clicks, over all positions shown, and means of dwell times, ratings or
@@ -126,7 +127,6 @@ def calibrate(
     Returns:
       Calibrations by field, without fields that were never drawn or whose mean is not finite.
     """
-    check_at_least(1, num_bins=num_bins)
     calibrations = {}
     for name, (mean, logged, counted) in predictions.fields.items():
         counted = counted & log.active.reshape([*log.active.shape, *[1] * (mean.ndim - 2)])

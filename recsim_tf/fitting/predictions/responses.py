@@ -11,8 +11,8 @@ from tensorflow_probability import distributions as tfd
 
 from recsim_tf.choice import ChoiceDistribution, ClickDistribution
 from recsim_tf.core import nests, random
+from recsim_tf.core.base.arguments import Count, checked
 from recsim_tf.core.base.types import Nest, Seed, Slate, Trajectory
-from recsim_tf.core.base.validation import check_at_least
 from recsim_tf.core.distributions import parts_with_draws
 from recsim_tf.core.runs.execution import compiled, traced_call
 from recsim_tf.core.simulator import Simulator
@@ -56,11 +56,12 @@ class ResponsePredictions(NamedTuple):
     down_to: dict[str, np.ndarray]
 
 
+@checked
 def predict_responses(
     simulator: Simulator,
     log: Log,
-    batch_size: int = 1000,
-    num_draws: int = 200,
+    batch_size: Count = 1000,
+    num_draws: Count = 200,
     seed: Seed = 0,
     given: Log | None = None,
 ) -> ResponsePredictions:
@@ -88,7 +89,6 @@ def predict_responses(
     Raises:
       ValueError: for a number below 1, or a log that does not go with the models.
     """
-    check_at_least(1, batch_size=batch_size, num_draws=num_draws)
     whole = log if given is None else given.followed_by(log)
     scorer = scoring_simulator(simulator)
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from recsim_tf.core.base.validation import check_path, check_type
+from recsim_tf.core.base.arguments import checked
 from recsim_tf.core.nests import as_json
 from recsim_tf.fitting.fit import FitResult
 from recsim_tf.fitting.report import sections
@@ -16,6 +16,7 @@ from recsim_tf.support.files import write_text
 from recsim_tf.support.pages import Section, page
 
 
+@checked
 def write_report(
     path: str | Path,
     result: FitResult,
@@ -41,7 +42,6 @@ def write_report(
       FileNotFoundError: if its folder is not there; before anything is computed.
       ImportError, ValueError: see `render`.
     """
-    check_path("path", path)
     path = Path(path)
     if not path.parent.is_dir():
         raise FileNotFoundError(f"path must be in a folder that exists, got {path}")
@@ -52,6 +52,7 @@ def write_report(
     return figures
 
 
+@checked
 def render(
     result: FitResult,
     log: Log,
@@ -78,7 +79,6 @@ def render(
       ImportError: without matplotlib or scikit-learn.
       ValueError: if `result` is not a FitResult; see `validate` and `recover` for others.
     """
-    check_type("result", result, FitResult)
     recovered = recover(truth or {}, result.estimates)
     answered = validate(result.simulator, log, held_out_log, **options)
     parts = {

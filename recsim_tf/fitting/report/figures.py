@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from recsim_tf.core.base.validation import kind_of
+from recsim_tf.core.base.arguments import kind_of
 from recsim_tf.fitting.estimates import MOST_ELEMENTS
 from recsim_tf.fitting.fit import FitResult
 from recsim_tf.fitting.validation.question import Drawing

@@ -2,16 +2,15 @@
 
 import dataclasses
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
-import gin
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
 from recsim_tf.core import random
+from recsim_tf.core.base.arguments import AtLeast, Count, configurable
 from recsim_tf.core.base.types import Seed
-from recsim_tf.core.base.validation import check_at_least
 from recsim_tf.core.runs.execution import compiled, traced_call
 from recsim_tf.support.progress import progress_bar
 
@@ -32,7 +31,7 @@ class NutsDraws(NamedTuple):
     num_divergent: np.ndarray  # int [C], draws at which the energy was off by more than 1000
 
 
-@gin.configurable(module="recsim_tf")
+@configurable(module="recsim_tf")
 @dataclasses.dataclass(frozen=True)
 class NUTS:
     """The No-U-Turn Sampler (Hoffman and Gelman 2014, JMLR 15), with a step size for each chain.
@@ -45,14 +44,10 @@ class NUTS:
       progress: whether to show a progress bar.
     """
 
-    num_samples: int = 500
-    num_burnin_steps: int = 300
+    num_samples: Annotated[int, AtLeast(4)] = 500
+    num_burnin_steps: Count = 300
     jit_compile: bool = True
     progress: bool = True
-
-    def __post_init__(self):
-        check_at_least(4, num_samples=self.num_samples)
-        check_at_least(1, num_burnin_steps=self.num_burnin_steps)
 
     def draws(
         self,

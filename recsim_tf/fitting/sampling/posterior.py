@@ -5,13 +5,12 @@ import functools
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-import gin
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
 from recsim_tf.core import nests, random
-from recsim_tf.core.base.validation import check_at_least, check_type
+from recsim_tf.core.base.arguments import Count, configurable
 from recsim_tf.core.runs.execution import compiled, traced_call
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.fitting.fit import FitResult, fit
@@ -19,7 +18,7 @@ from recsim_tf.fitting.methods.batching import Batch
 from recsim_tf.fitting.methods.default import default_method
 from recsim_tf.fitting.methods.information import ScoresOrCurvature
 from recsim_tf.fitting.methods.session_method import SessionMethod, SessionsObjective
-from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator, check_by_name
+from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from recsim_tf.fitting.parameters.parameter import Parameter
 from recsim_tf.fitting.parameters.unconstrained import differentiated
 from recsim_tf.fitting.sampling import nuts
@@ -48,7 +47,7 @@ class ParameterPosterior(NamedTuple):
     num_divergent: np.ndarray
 
 
-@gin.configurable(module="recsim_tf", denylist=["log", "start"])
+@configurable(module="recsim_tf", denylist=["log", "start"])
 def sample_parameters(
     simulator: Simulator,
     parameters: Mapping[str, Parameter],
@@ -56,7 +55,7 @@ def sample_parameters(
     *,
     method: SessionMethod | None = None,
     sampler: NUTS = _SAMPLER,
-    num_chains: int = 2,
+    num_chains: Count = 2,
     start: FitResult | Mapping[str, np.ndarray] | None = None,
     seed: int = 0,
 ) -> ParameterPosterior:
@@ -87,12 +86,8 @@ def sample_parameters(
         lacks a parameter, or a parameter of which neither the log nor a prior tells anything; or
         where the density is not finite at the start.
     """
-    check_at_least(1, num_chains=num_chains)
     random.as_seed(seed)
-    check_type("simulator", simulator, Simulator)
-    check_by_name(parameters)
     log = log_of("log", log, Sessions, "a Log or a LogStream")
-    check_type("sampler", sampler, NUTS)
     method = default_method(simulator, log) if method is None else method
     has_posteriors = any(each.posterior for each in parameters.values())
     if not isinstance(method, SessionMethod) or method.has_posteriors or has_posteriors:

@@ -6,8 +6,8 @@ import numpy as np
 import tensorflow as tf
 
 from recsim_tf.core import random
+from recsim_tf.core.base.arguments import Count, checked
 from recsim_tf.core.base.types import Nest, Seed
-from recsim_tf.core.base.validation import check_at_least, check_type
 from recsim_tf.core.runs.execution import compiled
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.fitting.methods import annealing
@@ -34,8 +34,9 @@ class SessionPosterior(NamedTuple):
     num_divergent: np.ndarray  # int [S], divergent draws
 
 
+@checked
 def sample_sessions(
-    simulator: Simulator, log: Log, sampler: NUTS = _SAMPLER, num_chains: int = 20, seed: Seed = 0
+    simulator: Simulator, log: Log, sampler: NUTS = _SAMPLER, num_chains: Count = 20, seed: Seed = 0
 ) -> SessionPosterior:
     """Draws the latents of logged sessions from their posterior distributions by the No-U-Turn
     Sampler.
@@ -65,8 +66,6 @@ def sample_sessions(
       ValueError: for an argument out of range, a log without sessions or latents, or latents of
         another kind.
     """
-    check_type("simulator", simulator, Simulator)
-    check_at_least(1, num_chains=num_chains)
     if not log.num_sessions:
         raise ValueError("the log must have at least one session, got none")
     prior_seed, annealing_seed, chain_seed = random.split_seed(seed, 3)

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import gin
 import numpy as np
 
+from recsim_tf.core.base.arguments import configurable
 from recsim_tf.core.base.types import Policy, Seed, SimulatorState
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.fitting.saving.models import load_model
@@ -16,7 +16,7 @@ from recsim_tf.logs.plans import logged_users
 _NUM_USERS = 1000  # users of a simulated policy, about
 
 
-@gin.configurable(module="recsim_tf")
+@configurable(module="recsim_tf")
 class FittedModel:
     """The fitted model that an evaluation simulates with, and its log.
 

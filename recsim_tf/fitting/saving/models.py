@@ -20,7 +20,7 @@ import gin
 import numpy as np
 
 from recsim_tf._version import __version__
-from recsim_tf.core.base.validation import check_type
+from recsim_tf.core.base.arguments import checked, configurable
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.fitting.estimates import ParameterEstimate, named_elements
 from recsim_tf.fitting.fit import FitResult
@@ -48,6 +48,7 @@ class LoadedModel(NamedTuple):
     draws: dict[str, np.ndarray]
 
 
+@checked
 def save_model(
     folder: str | os.PathLike,
     result: FitResult,
@@ -82,7 +83,6 @@ def save_model(
         or an object of a class that a script defines; for a parameter with a value for each
         session; for data or checks that are more than figures.
     """
-    check_type("result", result, FitResult)
     folder, simulator = Path(folder), result.simulator
     require_new(folder)
     for name, number in simulator.users_of_parameters().items():
@@ -172,7 +172,7 @@ def load_model(folder: str | os.PathLike, imports: Sequence[str] = ()) -> Loaded
     return LoadedModel(simulator, estimates, content, draws)
 
 
-@gin.configurable(module="recsim_tf")
+@configurable(module="recsim_tf")
 def load_simulator(folder: str = gin.REQUIRED, imports: Sequence[str] = ()) -> Simulator:
     """The simulator of a saved model, for gin files: `experiment.simulator = @load_simulator()`;
     see `load_model`.

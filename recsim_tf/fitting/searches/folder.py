@@ -9,11 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import gin
 import numpy as np
 import tensorflow as tf
 
-from recsim_tf.core.base.validation import check_at_least
+from recsim_tf.core.base.arguments import Count, configurable
 from recsim_tf.support import checkpoints as files
 from recsim_tf.support.files import read_json, storing, write_text
 from recsim_tf.support.stopping import Stop, StoppedError
@@ -24,7 +23,7 @@ _SEARCH = "search"
 _ADVICE = "remove it to go on with the fit that the folder's configuration describes"
 
 
-@gin.configurable(module="recsim_tf", denylist=["folder", "stop"])
+@configurable(module="recsim_tf", denylist=["folder", "stop"])
 @dataclasses.dataclass(frozen=True)
 class Checkpoints:
     """The folder to which a fit writes checkpoints and TensorBoard's curves. A fit that was stopped
@@ -38,11 +37,8 @@ class Checkpoints:
     """
 
     folder: str | os.PathLike | None = None
-    interval: int = 10
+    interval: Count = 10
     stop: Stop | None = None
-
-    def __post_init__(self):
-        check_at_least(1, interval=self.interval)
 
     @property
     def path(self) -> Path | None:

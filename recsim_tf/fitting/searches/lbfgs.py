@@ -5,12 +5,10 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple
 
-import gin
 import numpy as np
 import tensorflow as tf
 
-from recsim_tf.core.base.ranges import Range
-from recsim_tf.core.base.validation import check_at_least
+from recsim_tf.core.base.arguments import Count, Positive, configurable
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from recsim_tf.fitting.parameters.unconstrained import flatten
 from recsim_tf.fitting.searches.folder import SearchState
@@ -41,7 +39,7 @@ _MOST_IN_LINE = 5
 _ROUNDING = 4.0
 
 
-@gin.configurable(module="recsim_tf")
+@configurable(module="recsim_tf")
 @dataclasses.dataclass(frozen=True)
 class LBFGS(Search):
     """SciPy's L-BFGS-B on all sessions at once, in float64; a search that was stopped goes on as if
@@ -63,15 +61,11 @@ class LBFGS(Search):
       progress: see `Search`.
     """
 
-    max_iterations: int = 200
-    tolerance: float = 1e-3
-    batch_size: int = 1000
+    max_iterations: Count = 200
+    tolerance: Positive = 1e-3
+    batch_size: Count = 1000
 
     step_name: ClassVar[str] = "evaluation"
-
-    def __post_init__(self):
-        check_at_least(1, max_iterations=self.max_iterations, batch_size=self.batch_size)
-        Range(above=0).check_number("tolerance", self.tolerance)
 
     def run(self, problem: Problem) -> SearchState:
         """See `Search.run`."""

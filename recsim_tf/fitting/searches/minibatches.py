@@ -4,12 +4,10 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
-import gin
 import numpy as np
 import tensorflow as tf
 
-from recsim_tf.core.base.ranges import Range
-from recsim_tf.core.base.validation import check_at_least
+from recsim_tf.core.base.arguments import Count, Positive, configurable
 from recsim_tf.fitting.searches.folder import SearchState
 from recsim_tf.fitting.searches.search import Problem, Search
 from recsim_tf.support.progress import progress_bar
@@ -75,7 +73,7 @@ class Rest(tf.Module):
         return bool(np.mean(mean**2) <= max(noise, _FLAT**2 * np.mean(first.numpy() ** 2)))
 
 
-@gin.configurable(module="recsim_tf")
+@configurable(module="recsim_tf")
 @dataclasses.dataclass(frozen=True)
 class Minibatches(Search):
     """A Keras optimizer on minibatches of sessions; a search that was stopped goes on as if it had
@@ -98,16 +96,12 @@ class Minibatches(Search):
     """
 
     optimizer: Callable[[], tf.keras.optimizers.Optimizer] | None = None
-    passes: int = 200
-    patience: int = 10
-    batch_size: int = 1000
-    learning_rate: float = 0.1
+    passes: Count = 200
+    patience: Count = 10
+    batch_size: Count = 1000
+    learning_rate: Positive = 0.1
 
     step_name: ClassVar[str] = "pass through the sessions"
-
-    def __post_init__(self):
-        check_at_least(1, passes=self.passes, patience=self.patience, batch_size=self.batch_size)
-        Range(above=0).check_number("learning_rate", self.learning_rate)
 
     def described(self) -> dict[str, Any]:
         """See `Search.described`."""

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from recsim_tf.core.base.arguments import Count, checked
 from recsim_tf.core.base.types import Nest, Seed
-from recsim_tf.core.base.validation import check_at_least
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from recsim_tf.logs.log import Sessions
 
@@ -36,8 +36,8 @@ class Objective(abc.ABC):
 
     latents: str = ""
 
-    def __init__(self, fitted: FittedSimulator, log: Sessions, batch_size: int):
-        check_at_least(1, batch_size=batch_size)
+    @checked
+    def __init__(self, fitted: FittedSimulator, log: Sessions, batch_size: Count):
         if not log.num_sessions:
             raise ValueError("the log must have at least one session, got none")
         self.fitted, self.log = fitted, log

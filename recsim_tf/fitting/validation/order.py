@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from recsim_tf.core.base.validation import check_at_least
+from recsim_tf.core.base.arguments import WholeNumber, checked
 from recsim_tf.core.nests import fields_of
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.fitting.predictions.choices import mean_by_session, predict_choices
@@ -57,7 +57,8 @@ class KnowsOrder:
         )
 
 
-def shuffle_steps(log: Log, seed: int = 0, times: Collection[str] = ()) -> Log:
+@checked
+def shuffle_steps(log: Log, seed: WholeNumber = 0, times: Collection[str] = ()) -> Log:
     """The log with the contents of the steps of each session in random order: what was shown, what
     was told then, and what the user did stay together.
 
@@ -71,7 +72,6 @@ def shuffle_steps(log: Log, seed: int = 0, times: Collection[str] = ()) -> Log:
     Raises:
       ValueError: for a name that is no hidden attribute of the log, or a seed below 0.
     """
-    check_at_least(0, seed=seed)
     attributes = tf.nest.flatten(log.hidden)
     names = log.labels.attributes or tuple(fields_of(log.hidden))
     if unknown := sorted(set(times) - set(names)):

@@ -7,8 +7,8 @@ import numpy as np
 import tensorflow as tf
 
 from recsim_tf.core import nests, random
+from recsim_tf.core.base.arguments import Count, checked
 from recsim_tf.core.base.types import Seed
-from recsim_tf.core.base.validation import check_at_least
 from recsim_tf.core.runs.execution import compiled, traced_call
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.step.stages import PartlySampled, Recorded
@@ -52,8 +52,8 @@ class Resimulation:
 
     is_closed_loop = False
 
-    def __init__(self, simulator: Simulator, log: Log, batch_size: int = 1000):
-        check_at_least(1, batch_size=batch_size)
+    @checked
+    def __init__(self, simulator: Simulator, log: Log, batch_size: Count = 1000):
         scorer = scoring_simulator(simulator)
         size = min(batch_size, log.num_sessions)
         spec = session_spec(scorer)

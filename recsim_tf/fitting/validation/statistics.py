@@ -1,12 +1,12 @@
 """Posterior-predictive checks, which compare simulated sessions with the logged ones."""
 
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 import tensorflow_probability as tfp
 
 from recsim_tf.core import random
-from recsim_tf.core.base.validation import check_at_least
+from recsim_tf.core.base.arguments import AtLeast, checked
 from recsim_tf.fitting.validation.dependence import dependence, popularity, spread_of_sessions
 from recsim_tf.fitting.validation.outcomes import Outcomes, Simulations
 
@@ -104,8 +104,11 @@ class PredictiveCheck(NamedTuple):
     notes: list[str]  # what was assumed, and what could not be checked
 
 
+@checked
 def predictive_check(
-    sessions: Simulations, num_replicates: int = 100, seed: int = 0
+    sessions: Simulations,
+    num_replicates: Annotated[int, AtLeast(LEAST_REPLICATES)] = 100,
+    seed: int = 0,
 ) -> PredictiveCheck:
     """Simulates logged sessions again, and compares them with the log.
 
@@ -126,7 +129,6 @@ def predictive_check(
     Raises:
       ValueError: for fewer replicates.
     """
-    check_at_least(LEAST_REPLICATES, num_replicates=num_replicates)
     log = sessions.log
     first_seed, second_seed, seed_of_simulations = random.split_seed(seed, 3)
     observed = sessions.observed(first_seed)

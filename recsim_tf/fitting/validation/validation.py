@@ -6,11 +6,11 @@ page.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
+from recsim_tf.core.base.arguments import AtLeast, WholeNumber, checked
 from recsim_tf.core.base.ranges import shown
 from recsim_tf.core.base.types import Policy
-from recsim_tf.core.base.validation import check_at_least, check_type
 from recsim_tf.core.nests import as_json
 from recsim_tf.fitting.validation.chosen import Chosen
 from recsim_tf.fitting.validation.classifier import Classified
@@ -124,6 +124,7 @@ class Validation(Mapping[str, Answer]):
         return table_html("How far to trust it", self.findings, left=(0, 1, 2))
 
 
+@checked
 def validate(
     model: Any,
     train: Log,
@@ -138,9 +139,9 @@ def validate(
     hold_out_segment: Mapping[str, Any] | None = None,
     policies: Mapping[str, Policy] | None = None,
     logging: Policy | None = None,
-    num_replicates: int = 100,
+    num_replicates: Annotated[int, AtLeast(LEAST_REPLICATES)] = 100,
     batch_size: int = 1000,
-    seed: int = 0,
+    seed: WholeNumber = 0,
 ) -> Validation:
     """Puts a fitted simulator to six questions.
 
@@ -193,10 +194,6 @@ def validate(
     )
     if isinstance(questions, str) or not all(hasattr(each, "ask") for each in questions):
         raise ValueError(f"questions must be some of QUESTIONS, got {shown(questions)}")
-    if policies is not None:
-        check_type("policies", policies, Mapping)
-    check_at_least(0, seed=seed)
-    check_at_least(LEAST_REPLICATES, num_replicates=num_replicates)
     if refit is None and not (static is None and hold_out_segment is None):
         raise ValueError("refit must be given for static or hold_out_segment, got None")
     if given is not None and held_out is None:

@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-import gin
 import numpy as np
 
-from recsim_tf.core.base.validation import check_count
+from recsim_tf.core.base.arguments import Count, configurable
 from recsim_tf.logs.log import Log
 from recsim_tf.logs.tables import parsing
 from recsim_tf.logs.tables.faults import Faults
@@ -24,8 +23,8 @@ _SHORTEST_PAUSE = 1e-3  # hours, between impressions that have the same time
 _USUAL_SHARE, _USUAL_VIEWS = 0.35, 8
 
 
-@gin.configurable(module="recsim_tf")
-def read_kuairand(impressions: Any, histories: Sequence[Any] = (), num_videos: int = 7583) -> Log:
+@configurable(module="recsim_tf")
+def read_kuairand(impressions: Any, histories: Sequence[Any] = (), num_videos: Count = 7583) -> Log:
     """Reads KuaiRand-Pure (Gao et al. 2022, "KuaiRand: an unbiased sequential recommendation
     dataset with randomly exposed videos"): a session for each user, a step for each impression.
 
@@ -47,7 +46,6 @@ def read_kuairand(impressions: Any, histories: Sequence[Any] = (), num_videos: i
       FileNotFoundError, ImportError: see `from_table`.
       ValueError: for a missing column, and for the first fault, see `from_table`.
     """
-    check_count(num_videos=num_videos)
     tables = impressions if isinstance(impressions, list | tuple) else [impressions]
     frame = pandas().concat([_impressions(table, num_videos) for table in tables])
     user, user_ids = parsing.codes(frame["user_id"], ordered=True)

@@ -2,12 +2,12 @@
 
 import os
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 
+from recsim_tf.core.base.arguments import Count, WholeNumber, checked
 from recsim_tf.core.base.ranges import Range
-from recsim_tf.core.base.validation import check_at_least
 from recsim_tf.logs.log import Log, repeat_last_step
 from recsim_tf.logs.tables import parsing
 from recsim_tf.logs.tables.faults import Faults
@@ -49,14 +49,15 @@ class Ratings(NamedTuple):
     timestamp: np.ndarray  # seconds since 1970
 
 
+@checked
 def read_movielens(
     path: str | os.PathLike,
     *,
-    num_movies: int = 1682,
-    num_negatives: int = 9,
-    train_fraction: float = 0.8,
-    seed: int = 0,
-    position_seed: int = 1,
+    num_movies: Count = 1682,
+    num_negatives: Count = 9,
+    train_fraction: Annotated[float, Range(above=0, high=1)] = 0.8,
+    seed: WholeNumber = 0,
+    position_seed: WholeNumber = 1,
 ) -> MovieLensLog:
     """Reads MovieLens-100K (Harper & Konstan 2015, ACM TiiS 5(4), 19) as choices from slates.
 
@@ -86,13 +87,10 @@ def read_movielens(
       ValueError: for an argument out of range; for a fault, with its row and column, see
         `from_table`; and for a user who has rated too many movies for `num_negatives` others.
     """
-    check_at_least(1, num_movies=num_movies, num_negatives=num_negatives)
-    check_at_least(0, seed=seed, position_seed=position_seed)
     if num_negatives >= num_movies:
         raise ValueError(
             f"num_negatives must be below num_movies={num_movies}, got {num_negatives}"
         )
-    Range(above=0, high=1).check_number("train_fraction", train_fraction)
     events = read_ratings(path, num_movies)
     ties = np.random.default_rng(seed).random(len(events.user))
     order = np.lexsort((ties, events.timestamp, events.user))

@@ -1,12 +1,12 @@
 """The Open Bandit Dataset as logged sessions of single impressions or of pages."""
 
 import os
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 
+from recsim_tf.core.base.arguments import OneOf, WholeNumber, checked
 from recsim_tf.core.base.types import Observation
-from recsim_tf.core.base.validation import check_at_least, check_one_of, check_type
 from recsim_tf.logs.log import Log, SlateLogProbs
 from recsim_tf.logs.tables import parsing
 from recsim_tf.logs.tables.faults import Faults
@@ -58,10 +58,11 @@ class OpenBanditLog(NamedTuple):
         return len(self.item_numeric)
 
 
+@checked
 def read_open_bandit(
     folder: str | os.PathLike,
-    campaign: str = "all",
-    policy: str = "random",
+    campaign: Annotated[str, OneOf(CAMPAIGNS)] = "all",
+    policy: Annotated[str, OneOf(POLICIES)] = "random",
     like: OpenBanditLog | None = None,
 ) -> OpenBanditLog:
     """Reads one log of the Open Bandit Dataset (Saito et al. 2020, arXiv 2008.07146), impressions
@@ -87,8 +88,6 @@ def read_open_bandit(
       ValueError: for another campaign or policy; and for a fault, with its row and column, see
         `from_table`.
     """
-    check_one_of(CAMPAIGNS, campaign=campaign)
-    check_one_of(POLICIES, policy=policy)
     place = os.path.join(os.fspath(folder), policy, campaign)
     item_numeric, item_categories = _read_items(os.path.join(place, "item_context.csv"))
     num_items = len(item_numeric)
@@ -169,7 +168,8 @@ def _hashes(frame: Any, faults: Faults, name: str) -> Any:
     return frame[name]
 
 
-def page_log(impressions: OpenBanditLog, max_affinity: int = 2) -> Log:
+@checked
+def page_log(impressions: OpenBanditLog, max_affinity: WholeNumber = 2) -> Log:
     """The log of impressions as pages of three positions. Each impression is a session of one page,
     which shows its item at its position; the two other positions are empty.
 
@@ -185,8 +185,6 @@ def page_log(impressions: OpenBanditLog, max_affinity: int = 2) -> Log:
     Raises:
       ValueError: if max_affinity is no integer of at least 0.
     """
-
-    check_at_least(0, max_affinity=max_affinity)
 
     def at_position(values):
         """Values [S] at the positions shown and zeros elsewhere, int32 [S, 1, 3]."""
@@ -207,6 +205,7 @@ def page_log(impressions: OpenBanditLog, max_affinity: int = 2) -> Log:
     )
 
 
+@checked
 def open_bandit_log(impressions: OpenBanditLog, target: OpenBanditLog) -> Log:
     """The log of impressions with the probabilities of a policy to judge. The policy shows an item
     at a position as often as it is shown there in `target`.
@@ -218,7 +217,6 @@ def open_bandit_log(impressions: OpenBanditLog, target: OpenBanditLog) -> Log:
     Raises:
       ValueError: if `target` has another number of items.
     """
-    check_type("target", target, OpenBanditLog)
     if target.num_items != impressions.num_items:
         raise ValueError(
             f"target must have the same {impressions.num_items} items, got {target.num_items}"

@@ -9,9 +9,9 @@ import tensorflow as tf
 import tree
 
 from recsim_tf.core import nests
+from recsim_tf.core.base.arguments import checked
 from recsim_tf.core.base.corpora import map_corpora
 from recsim_tf.core.base.types import Nest, Trajectory
-from recsim_tf.core.base.validation import check_type
 from recsim_tf.core.runs.execution import compiled, traced_call
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.logs.episodes.records import IS_LAST, example_of
@@ -36,8 +36,8 @@ class Writer:
       ValueError: if `simulator` is not a Simulator.
     """
 
+    @checked
     def __init__(self, path: str | os.PathLike, simulator: Simulator):
-        check_type("simulator", simulator, Simulator)
         self._path = os.fspath(path)
         refuse_existing(self._path)
         self._temporary = self._path + UNFINISHED
@@ -97,6 +97,7 @@ class Writer:
                 f"episode log {self._temporary} is being written by another process"
             ) from error
 
+    @checked
     def add(self, trajectory: Trajectory, log_prob: Nest = ()) -> None:
         """Adds the sessions of a trajectory.
 
@@ -109,7 +110,6 @@ class Writer:
           ValueError: if `trajectory` is not a Trajectory, for an auto-reset trajectory, whose rows
             contain several sessions, and for a dtype that a log cannot store.
         """
-        check_type("trajectory", trajectory, Trajectory)
         trajectory.require_single_session()
         trajectory.require_new_users()
         lengths = tf.reduce_sum(tf.cast(trajectory.transitions.active, tf.int32), axis=0).numpy()

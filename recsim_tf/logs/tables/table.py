@@ -10,7 +10,7 @@ import numpy as np
 from recsim_tf.choice import ClicksAndPurchases
 from recsim_tf.core.base.ranges import shown
 from recsim_tf.core.base.types import Nest, Observation
-from recsim_tf.core.base.validation import check_at_least, check_different, check_plain
+from recsim_tf.core.base.validation import check_different
 from recsim_tf.core.distributions.joint import record
 from recsim_tf.logs.log import Labels, Log, SlateLogProbs
 from recsim_tf.logs.tables import parsing
@@ -135,8 +135,7 @@ def from_table(
         sessions are dropped, or too many for one fault; and for a `slate_size` out of range or a
         vocabulary with repeats.
     """
-    flags = {"departed": departed, "multiple_clicks": multiple_clicks, "drop_invalid": drop_invalid}
-    _check_arguments(attributes, document_ids, slate_size, first_position, flags)
+    _check_arguments(attributes, document_ids, slate_size)
     if columns is None:
         columns = default_columns(column_names(table))
     multiple_clicks = check_columns(columns, multiple_clicks)
@@ -239,17 +238,10 @@ def from_table(
 def _check_arguments(
     attributes: Any,
     document_ids: Any,
-    slate_size: Any,
-    first_position: Any,
-    flags: Mapping[str, Any],
+    slate_size: int | None,
 ) -> None:
-    if slate_size is not None:
-        check_at_least(1, slate_size=slate_size)
-        if slate_size > _LARGEST_SLATE:
-            raise ValueError(f"slate_size must be at most {_LARGEST_SLATE}, got {slate_size}")
-    check_at_least(0, first_position=first_position)
-    for name, flag in flags.items():
-        check_plain(name, flag, bool)
+    if slate_size is not None and slate_size > _LARGEST_SLATE:
+        raise ValueError(f"slate_size must be at most {_LARGEST_SLATE}, got {slate_size}")
     if document_ids is not None:
         check_different("document_ids", document_ids)
         texts = list(parsing.id_texts(document_ids))

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from recsim_tf.core.base.ranges import Range
+from recsim_tf.core.base.arguments import Positive, checked
 from recsim_tf.logs.log import repeat_last_step
 from recsim_tf.logs.tables import parsing
 from recsim_tf.logs.tables.cells import Cells
@@ -18,6 +18,7 @@ _DATE_UNIT = 1e-9  # seconds, the unit of dates
 _ROUNDING = 1e-5  # part of the horizon that is below the rounding error of float32
 
 
+@checked
 @dataclasses.dataclass(frozen=True)
 class TableVisits:
     """The rule by which `from_table` divides the lifetimes of users, which are its sessions, into
@@ -38,16 +39,10 @@ class TableVisits:
     Numbers must be above 0.
     """
 
-    horizon: float
-    pause: float | None = None
+    horizon: Positive
+    pause: Positive | None = None
     end: Any = None
-    unit: float = 1.0
-
-    def __post_init__(self) -> None:
-        Range(above=0).check_number("horizon", self.horizon)
-        Range(above=0).check_number("unit", self.unit)
-        if self.pause is not None:
-            Range(above=0).check_number("pause", self.pause, "None")
+    unit: Positive = 1.0
 
     def check_columns(self, columns: Mapping[str, str]) -> None:
         """Raises a ValueError if a column is missing, or duplicates the rule for visits."""

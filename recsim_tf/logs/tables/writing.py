@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from recsim_tf.core.base.arguments import checked
 from recsim_tf.core.base.types import Nest
-from recsim_tf.core.base.validation import check_type
 from recsim_tf.core.nests import fields_of
 from recsim_tf.logs import showing
 from recsim_tf.logs.log import Log
@@ -15,6 +15,7 @@ from recsim_tf.logs.tables.cells import PROPENSITIES, TARGETS
 from recsim_tf.logs.tables.parsing import LARGEST_FLOAT32, pandas
 
 
+@checked
 def to_table(log: Log) -> Any:
     """A log as a pandas DataFrame with one row for each document shown, the inverse of
     `from_table`.
@@ -34,7 +35,6 @@ def to_table(log: Log) -> Any:
       ValueError: for a log that a table cannot represent: no `shown`, draws without names, queries,
         a step in which nothing is shown, other responses, or clicks at empty positions.
     """
-    check_type("log", log, Log)
     log.require("to_table", "shown")
     if tf.nest.flatten(log.query):
         raise ValueError("log.query must be (), since a table has no column for it")
@@ -73,12 +73,12 @@ def to_table(log: Log) -> Any:
     return _frame(columns)
 
 
+@checked
 def candidates_table(log: Log) -> Any:
     """The candidates of a log of `from_table`, a pandas DataFrame with one row for each document of
     each step. `from_table` reads it as `candidates`. Raises a ValueError for a log without
     candidates.
     """
-    check_type("log", log, Log)
     log.require("candidates_table", "candidates")
     labels = log.labels
     active = np.repeat(log.active[..., np.newaxis], log.candidates.shape[2], axis=2)

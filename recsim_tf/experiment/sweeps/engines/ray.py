@@ -11,7 +11,7 @@ from typing import Any
 
 import gin
 
-from recsim_tf.core.base.validation import NONE, NOT_NEGATIVE, POSITIVE, check_numbers
+from recsim_tf.core.base.arguments import Count, NotNegative, Positive, configurable
 from recsim_tf.experiment.sweeps.sweep_folder import ProgressBar
 from recsim_tf.experiment.sweeps.trial import FAILED, PENDING, STOPPED, Outcome, TrialFiles
 from recsim_tf.support.errors import UsageError, one_line
@@ -75,7 +75,7 @@ def connected(address: str | None) -> Iterator[None]:
         ray.shutdown()
 
 
-@gin.configurable(module="recsim_tf")
+@configurable(module="recsim_tf")
 @dataclasses.dataclass(frozen=True)
 class RayEngine:
     """The engine of `--engine=ray`, which runs trials on a cluster of Ray.
@@ -89,9 +89,9 @@ class RayEngine:
     """
 
     scheduler: Any = None
-    cpus_per_trial: float | None = None
-    gpus_per_trial: float = 0
-    num_concurrent: int | None = None
+    cpus_per_trial: Positive | None = None
+    gpus_per_trial: NotNegative = 0
+    num_concurrent: Count | None = None
 
     def __post_init__(self):
         from ray.tune.schedulers import TrialScheduler
@@ -101,9 +101,6 @@ class RayEngine:
                 "RayEngine.scheduler must be a scheduler of Ray Tune, such as @ASHAScheduler(), got"
                 f" {self.scheduler!r}"
             )
-        for name in ("cpus_per_trial", "num_concurrent"):
-            check_numbers(POSITIVE, NONE, **{f"RayEngine.{name}": getattr(self, name)})
-        check_numbers(NOT_NEGATIVE, **{"RayEngine.gpus_per_trial": self.gpus_per_trial})
 
     def run(
         self, trials: Sequence[TrialFiles], progress: ProgressBar, threads: int, name: str
