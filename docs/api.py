@@ -26,7 +26,6 @@ MODULES = (
     "recsim_tf.conversations.key_terms",
     "recsim_tf.conversations.logs",
     "recsim_tf.conversations.parts",
-    "recsim_tf.conversations.soft_attributes",
 )
 
 # The environment of the documentation has no Stable-Baselines3.

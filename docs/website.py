@@ -28,6 +28,7 @@ ASSETS = (
     "examples/*.ipynb",
     "benchmarks/results/*.json",
     "recsim_tf/worlds/*.py",
+    "examples/recipes/*.py",
 )
 
 

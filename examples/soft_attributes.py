@@ -15,7 +15,8 @@ import tensorflow as tf
 from recsim_tf.belief import GaussianBelief
 from recsim_tf.conversations import ConversationUsers, Items
 from recsim_tf.conversations.elicitation import RecommendBest
-from recsim_tf.conversations.soft_attributes import (
+
+from recipes.soft_attributes import (
     TaggingUsers,
     concept_vectors,
     ratings_and_tags,

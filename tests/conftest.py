@@ -2,11 +2,15 @@
 
 import gc
 import os
+import sys
 from importlib import metadata
+from pathlib import Path
 
 import gin
 import pytest
 
+# Recipes are modules beside the examples.
+sys.path.append(str(Path(__file__).parents[1] / "examples"))
 os.environ["TF_USE_LEGACY_KERAS"] = "1"
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")

@@ -1,6 +1,6 @@
 """Returns: when customers of a supermarket come back, in whole days.
 
-Hazards and log-normal gaps of `recsim_tf.worlds.returns` are fitted to customers of Ta-Feng, and
+Hazards and log-normal gaps of `examples/recipes/returns.py` are fitted to customers of Ta-Feng, and
 scored on other ones, those of --test or a random fifth. Both know the number and the rate of the
 visits before; "hazards without users" know neither. Boosted trees see the same for each day on
 which a customer may return, and with order also the last two gaps. The log holds no slates, so
@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
+from recipes import returns as world
 from sections import Section, Settings, section
 
 from recsim_tf.core.simulator import Simulator
@@ -26,7 +27,6 @@ from recsim_tf.fitting.fit import FitResult
 from recsim_tf.fitting.validation import learners
 from recsim_tf.logs import Log
 from recsim_tf.support.means import Mean
-from recsim_tf.worlds import returns as world
 
 _CUSTOMERS = {False: 8_000, True: 40}  # to train on
 _HELD_OUT, _WEEK, _DECILES = 0.2, 7.0, 10

@@ -1,8 +1,8 @@
 """Shelf: what order explains of what households buy, beside their tastes.
 
-Models of `recsim_tf.worlds.shelf` are fitted by Halton points, which integrate the tastes out. The
-static self has tastes alone. Both are fitted again to logs in which the purchases of each household
-are shuffled: what loyalty adds there is tastes that normal ones do not hold.
+Models of `examples/recipes/shelf.py` are fitted by Halton points, which integrate the tastes out.
+The static self has tastes alone. Both are fitted again to logs in which the purchases of each
+household are shuffled: what loyalty adds there is tastes that normal ones do not hold.
 
 yogurt: purchases of households among four brands (Jain, Vilcassim and Chintagunta 1994). Other
 households are those of --test, or a random fifth, which is not fitted then.
@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 import processes
+from recipes import shelf as world
 from sections import Section, Settings, section
 
 from recsim_tf.core.simulator import Simulator
@@ -36,7 +37,6 @@ from recsim_tf.fitting.validation.events import Events
 from recsim_tf.fitting.validation.guesses import guesses
 from recsim_tf.logs import Log
 from recsim_tf.support.means import Mean
-from recsim_tf.worlds import shelf as world
 
 _STATIC = {"users.habit": 0.0, "users.inertia": 0.0, "users.memory": 0.7}
 _DRAWS = {"yogurt": 400, "margarine": 64, "electricity": 600}

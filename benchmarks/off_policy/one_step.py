@@ -5,6 +5,7 @@ of a policy that is three times less sharp.
 import time
 
 import numpy as np
+from off_policy.studies import study as study_of
 from off_policy.worlds import WORLDS, affine, cells
 from sections import Section, Settings, section
 
@@ -80,7 +81,7 @@ def _few(linear):
 
 def _study(settings, world, sharpness, num_logs, estimators):
     q = ope.SimulatedQ(world, num_sessions=500 if settings.quick else 20_000, seed=settings.seed)
-    return ope.study(
+    return study_of(
         world,
         affine(1.0),
         affine(sharpness),

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
+from off_policy.studies import StudyRow
+from off_policy.studies import study as study_of
 from off_policy.worlds import cells
 from sections import Section, Settings, section
 
@@ -18,7 +20,6 @@ from recsim_tf.choice import MultinomialProportional
 from recsim_tf.environments.interest_evolution import InterestEvolutionUsers, UtilityVideos
 from recsim_tf.experiment import building, config
 from recsim_tf.experiment.runs.folder import RunDirectory
-from recsim_tf.ope.studies import StudyRow
 from recsim_tf.policies import Deterministic, PlackettLucePolicy
 
 _SIZE, _NUM_TRUTH, _NUM_FITS, _NUM_SEEDS = 1000, 200_000, 20, 5
@@ -110,7 +111,7 @@ def _studies(settings: Settings, setting: _Setting) -> dict[tuple[str, str], Stu
         (world, "right", ("dr", "sndr", "simulated", "calibrated")),
     ):
         q = ope.SimulatedQ(model, num_sessions=200 if settings.quick else 2000, seed=settings.seed)
-        study = ope.study(
+        study = study_of(
             world,
             _policy(1.0),
             setting.policy,
@@ -138,7 +139,7 @@ def _over_seeds(settings: Settings, rows: list) -> dict[str, float]:
     # A model is simulated beside each log alone, which takes ten times as long.
     for estimators, num_logs in ((("ips", "snips"), 40), (("simulated", "calibrated"), 10)):
         for number in range(num_seeds):
-            study = ope.study(
+            study = study_of(
                 _world(),
                 _policy(1.0),
                 setting.policy,

@@ -5,12 +5,12 @@ sharpness.
 from typing import Any
 
 import tensorflow as tf
+from off_policy.studies import StudyRow
 from tensorflow_probability import distributions as tfd
 
 import recsim_tf
 from recsim_tf.choice import MultinomialLogit, MultipleClickCascade
 from recsim_tf.environments.interest_evolution import UtilityVideos
-from recsim_tf.ope.studies import StudyRow
 from recsim_tf.policies import PlackettLucePolicy
 
 SLATE_SIZE, NUM_CANDIDATES = 3, 10

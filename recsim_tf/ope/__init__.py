@@ -14,7 +14,6 @@ from recsim_tf.ope.report import write_report
 from recsim_tf.ope.results import Estimate, Result, Results
 from recsim_tf.ope.sample import value
 from recsim_tf.ope.simulated import truth
-from recsim_tf.ope.studies import Study, study
 from recsim_tf.ope.values import Regression, SimulatedQ
 from recsim_tf.ope.weights import Weights
 from recsim_tf.support.verdicts import Verdict
@@ -28,7 +27,6 @@ __all__ = [
     "Result",
     "Results",
     "SimulatedQ",
-    "Study",
     "Verdict",
     "WeightDiagnostics",
     "Weights",
@@ -37,7 +35,6 @@ __all__ = [
     "fit_logging",
     "pareto_k",
     "plot",
-    "study",
     "truth",
     "value",
     "write_report",

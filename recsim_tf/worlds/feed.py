@@ -7,13 +7,13 @@ import pathlib
 from collections import namedtuple
 from typing import Any
 
+import gin
 import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 import recsim_tf
 from recsim_tf.choice import IndependentClicks
-from recsim_tf.core.base.arguments import configurable
 from recsim_tf.core.distributions import candidate_ids
 from recsim_tf.fitting import Parameter, hierarchical_normal, load_model
 from recsim_tf.logs import Log
@@ -99,7 +99,7 @@ class Viewers(recsim_tf.UserModel):
         return Context(state.tab, state.hour, state.pause)
 
 
-@configurable(module="recsim_tf")
+@gin.configurable(module="recsim_tf")
 def feed_parameters(spread: float | None = None) -> dict[str, Parameter]:
     """The parameters of a fit; without a `spread` of the effects of videos, it is fitted too."""
     parameters = {"users.appetite": Parameter(support="positive")}
@@ -110,9 +110,11 @@ def feed_parameters(spread: float | None = None) -> dict[str, Parameter]:
     return parameters | {"documents.effect": effect}
 
 
-@configurable(module="recsim_tf")
+@gin.configurable(module="recsim_tf")
 def feed(log: Log | None = None, dtype: tf.DType = tf.float32, **simulator: Any):
     """The feed as it is fitted, "Feed-v0", with videos that are drawn; or that of a log."""
+    if not isinstance(log, Log | None):
+        raise ValueError(f"log must be a Log, got {type(log).__name__}")
     if log is None:
         model = load_model(pathlib.Path(__file__).with_name("feed_v0"))
         users, spread = model.simulator.users, model.metadata["data"]["spread of videos"]

@@ -15,13 +15,14 @@ from fits import (
     verdicts_of_validation,
 )
 from off_policy import believed, clicks, cut, one_step
+from off_policy.studies import Study, StudyRow
+from recipes.returns import DailyReturns, read_returns
+from recipes.returns import returns as daily_returns
 
-from recsim_tf import worlds
 from recsim_tf.fitting.validation import Answer
 from recsim_tf.fitting.validation.events import Events
 from recsim_tf.logs.log import Log
 from recsim_tf.ope.results import Estimate, Gain
-from recsim_tf.ope.studies import Study, StudyRow
 from recsim_tf.support.means import Mean
 from recsim_tf.support.verdicts import (
     BELIEVABLE,
@@ -31,7 +32,6 @@ from recsim_tf.support.verdicts import (
     WITH_CARE,
     Verdict,
 )
-from recsim_tf.worlds.returns import DailyReturns
 from tests.benchmarks.runs import QUICK
 from tests.real_worlds import tables
 
@@ -290,13 +290,13 @@ def test_the_cost_of_a_size_is_that_of_a_unit_of_the_two_largest_under_xla():
 def fixture_receipts(tmp_path):
     path = tmp_path / "ta_feng.parquet"
     tables.receipts().to_parquet(path)
-    return worlds.returns.read_returns(str(path))
+    return read_returns(str(path))
 
 
 def test_returns_by_one_hazard_have_the_nats_of_a_geometric_law(receipts):
     """Each day without a visit has the probability 1 - h, and each with one h."""
     hazard = 1 / (1 + np.exp(2.5))
-    simulator, visits = worlds.returns.returns(DailyReturns), returns.Visits.of(receipts)
+    simulator, visits = daily_returns(DailyReturns), returns.Visits.of(receipts)
     of_visits = (visits.watched - visits.is_back) * np.log1p(-hazard)
     of_visits += visits.is_back * np.log(hazard)
     expected = np.bincount(visits.customer, of_visits)

@@ -18,7 +18,6 @@ from tensorflow_probability import distributions as tfd
 import recsim_tf
 from recsim_tf.core.base.arguments import (
     ArgumentError,
-    AtLeast,
     Count,
     Fraction,
     OneOf,
@@ -29,7 +28,6 @@ from recsim_tf.core.base.arguments import (
     require,
 )
 from recsim_tf.core.base.parameters import Model
-from recsim_tf.core.base.ranges import Range
 
 _MEASURES = ("clicks", "dwell")
 _SIMULATOR = recsim_tf.interest_evolution()
@@ -105,7 +103,7 @@ def test_a_value_that_is_allowed_passes(annotation, value):
         (
             recsim_tf.Simulator,
             recsim_tf.Simulator,
-            "x must be a Simulator, got class Simulator: write Simulator(), in gin files @ before it",
+            "x must be a Simulator, got class Simulator: write Simulator(), in gin files @ before",
         ),
     ],
 )
@@ -183,7 +181,9 @@ def test_gin_knows_the_names_of_arguments_and_binds_them():
             gin.parse_config("shelf.width = 3")
         try:
             gin.parse_config("shelf.height = 0")
-            with pytest.raises(ArgumentError, match="^height must be an integer of at least 1, got"):
+            with pytest.raises(
+                ArgumentError, match=r"^height must be an integer of at least 1, got"
+            ):
                 shelf()
         finally:
             gin.clear_config()
@@ -226,7 +226,8 @@ def test_each_argument_with_a_rule_has_its_sentence():
                 asked += 1
                 message = str(error)
                 assert message.startswith(f"{name} must be "), (owner, message)
-                assert "\n" not in message and len(message) < 300, (owner, message)
+                assert "\n" not in message, (owner, message)
+                assert len(message) < 300, (owner, message)
             else:
                 has_rule = "Annotated" in str(hint) or "Literal" in str(hint)
                 assert not has_rule, f"{owner}: {name} has a rule in {hint} that allows anything"

@@ -9,7 +9,7 @@ import pytest
 import recsim_tf
 from recsim_tf import choice, conversations
 from recsim_tf.belief import GaussianBelief
-from recsim_tf.conversations import elicitation, key_terms, soft_attributes
+from recsim_tf.conversations import elicitation, key_terms
 from recsim_tf.conversations.parts import Ratings
 from recsim_tf.environments import (
     drifting_taste,
@@ -52,10 +52,6 @@ def page_items(**arguments):
 
 def page_users(**arguments):
     return page_clicks.PageClickUsers(**arguments)
-
-
-def taggers(num_factors=8, **arguments):
-    return soft_attributes.TaggingUsers(40, num_factors, 3, **{"max_ratings": 10, **arguments})
 
 
 CONVERSATION = [
@@ -255,30 +251,6 @@ TABLES = [
     (
         lambda: clickbait_policy(recsim_tf.make(EVOLUTION), 1.0),
         "clickbait_policy needs ClickbaitDocuments, got Util",
-    ),
-    (
-        lambda: soft_attributes.soft_attributes(users=3),
-        "users must be a AttributeRaters, got int",
-    ),
-    (
-        lambda: soft_attributes.ratings_and_tags(users=3),
-        "users must be a TaggingUsers, got int",
-    ),
-    (
-        lambda: soft_attributes.AttributeRaters(
-            num_films=3, num_attributes=2, offsets=[[0.0, 1.0]]
-        ),
-        "offsets",
-    ),
-    (lambda: taggers(5), r"num_factors must be at least num_attributes \* num_senses = 6"),
-    (lambda: taggers(tagging_low=0.6), "tagging_high must be above tagging_low=0.6, got 0.5"),
-    (
-        lambda: taggers(topics=np.zeros([2, 8]), topic_logits=np.zeros(3)),
-        "topic_logits must",
-    ),
-    (
-        lambda: soft_attributes.ratings_and_tags(taggers(), slate_size=4),
-        "slate_size must be at least max_ratings=10, got 4",
     ),
     (lambda: sequential(num_candidates=3), "num_candidates must be at least 4, got 3"),
 ]

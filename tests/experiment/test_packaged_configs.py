@@ -1,6 +1,7 @@
 """The gin files that are installed: each says what it gives, and each builds."""
 
 import json
+from pathlib import Path
 
 import pytest
 import tensorflow as tf
@@ -13,34 +14,35 @@ from recsim_tf.experiment.gin.config_files import find_config, packaged_configs,
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.experiment.sweeps.plan import Sweep, plan
 from recsim_tf.training import Training
-from tests.conversations.logs.test_iard import utterance
 from tests.experiment.tiny_runs import TINY
 from tests.logs.datasets import ml_100k
 from tests.logs.datasets.test_open_bandit import write
 from tests.real_worlds import tables
+from tests.recipes.test_iard import utterance
 
 # The number of users does not change what is built.
 _SMALL = ("experiment.num_users = 2",)
-FITS = [name for name in packaged_configs() if "run_fit." in find_config(name).read_text()]
+_RECIPES = Path(__file__).parents[2] / "examples" / "recipes"
+_FITS = [name for name in packaged_configs() if "run_fit." in find_config(name).read_text()]
+FITS = [*_FITS, *(str(_RECIPES / name) for name in ("iard.gin", "returns.gin", "shelf.gin"))]
 _SIZES_OF_JUDGED = ("num_sessions", "num_simulated", "num_truth")
 SIMULATIONS = [
     name for name in packaged_configs() if "simulate.policies" in find_config(name).read_text()
 ]
 # Of a model that another config fits.
-_SEEKERS = "conversation/iard_seekers.gin"
+_SEEKERS = str(_RECIPES / "iard_seekers.gin")
 # Of the tables of public logs, by config.
 _TABLES = {
     "worlds/feed.gin": {
         "read_kuairand.impressions": "kuairand_train.parquet",
         "read_kuairand.histories": ("kuairand_histories.parquet",),
     },
-    "worlds/shelf.gin": {"read_shelf.table": "yogurt.csv"},
-    "worlds/returns.gin": {"read_returns.path": "ta_feng.parquet"},
+    "shelf.gin": {"read_shelf.table": "yogurt.csv"},
+    "returns.gin": {"read_returns.path": "ta_feng.parquet"},
 }
-_NUM_FITTED = {"conversation/iard.gin": 10, "worlds/feed.gin": 48, "worlds/shelf.gin": 8}
-_NUM_FITTED |= {"worlds/returns.gin": 48}
+_NUM_FITTED = {"iard.gin": 10, "worlds/feed.gin": 48, "shelf.gin": 8, "returns.gin": 48}
 JUDGED = [name for name in packaged_configs() if name.startswith("ope/")]
-EXPERIMENTS = [name for name in packaged_configs() if name not in {*FITS, *SIMULATIONS, *JUDGED}]
+EXPERIMENTS = [name for name in packaged_configs() if name not in {*_FITS, *SIMULATIONS, *JUDGED}]
 
 
 def _marked(names):
@@ -66,7 +68,7 @@ def test_a_config_is_found_by_path_and_by_name():
 
 
 def test_every_packaged_config_parses_and_logs_nothing(caplog):
-    for name in packaged_configs():
+    for name in [*packaged_configs(), *FITS, _SEEKERS]:
         assert config.load([name], [])
     assert not caplog.records
 
@@ -121,7 +123,7 @@ def test_the_simulation_runs(tmp_path, name):
     "name",
     [
         # Conversations in words take longest to trace.
-        pytest.param(name, marks=pytest.mark.long) if name == "conversation/iard.gin" else name
+        pytest.param(name, marks=pytest.mark.long) if name.endswith("iard.gin") else name
         for name in FITS
     ],
 )
@@ -135,7 +137,8 @@ def test_the_fit_runs(tmp_path, name):
         "run_fit.num_replicates": 20,
     }
     bindings = [f"{key} = {value}" for key, value in sizes.items()]
-    if name == "conversation/iard.gin":
+    file, name = name, name.removeprefix(f"{_RECIPES}/")
+    if name == "iard.gin":
         bindings += [
             f"iard_log.path = '{_dialogues(tmp_path)}'",
             "Recurrent.num_units = 2",
@@ -144,15 +147,15 @@ def test_the_fit_runs(tmp_path, name):
     if name in _TABLES:
         tables.write(tmp_path)
         bindings += [f"{key} = {_inside(tmp_path, each)!r}" for key, each in _TABLES[name].items()]
-    if name == "worlds/shelf.gin":
+    if name == "shelf.gin":
         bindings += ["Draws.num_draws = 10", "Draws.jit_compile = False"]
     run = tmp_path / "run"
     content = building.fit(
-        RunDirectory(str(run), config.load([name], [*bindings, "Exact.jit_compile = False"]))
+        RunDirectory(str(run), config.load([file], [*bindings, "Exact.jit_compile = False"]))
     )
     assert content["sessions"] == _NUM_FITTED.get(name, 40)
     assert (run / "report.html").is_file()
-    if name == "conversation/iard.gin":
+    if name == "iard.gin":
         folder = f"load_simulator.folder = '{run / 'model'}'"
         config.load([_SEEKERS], [folder, "Evaluation.num_users = 4", "Evaluation.max_steps = 2"])
         simulated = building.simulate(RunDirectory(tmp_path / "seekers", ""))

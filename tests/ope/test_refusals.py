@@ -50,10 +50,6 @@ def closest():
     return np.argsort(distance(seen)[..., 0])[:, np.newaxis, :3].astype(np.int32)
 
 
-def study(*arguments, **named):
-    return ope.study(CLICKS, near(1.0), near(2.0), *arguments, **named)
-
-
 def validated(is_same=False, **arguments):
     log = log_of_clicks()
     return fitting.validate(CLICKS, log, log if is_same else None, **arguments)
@@ -181,11 +177,6 @@ ESTIMATORS = [
         lambda: ope.value(TARGET, log_of_clicks()._replace(reward=())),
         "ope.value needs a log with rewards, got none",
     ),
-    (lambda: ope.study("world", near(1.0), near(2.0)), "simulator must be a Simulator, got"),
-    (lambda: study(num_logs=1), "num_logs must be at least 2, got 1"),
-    (lambda: study([1]), "log_sizes must be at least 2, got 1"),
-    (lambda: study(()), r"log_sizes must be numbers of sessions, as \(1000,\), got \(\)"),
-    (lambda: study(100), r"log_sizes must be numbers .*, got 100"),
     (lambda: judged(policy=Deterministic), "policy must be an object, got .*Deterministic"),
     (lambda: judged(logging=Deterministic), "logging must be an object, got .*Deterministic"),
     (lambda: ope.evaluate(TARGET, log_of_clicks(), ()), "estimators must name at least one"),

@@ -11,6 +11,7 @@ import pytest
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from recipes import iard, soft_attributes
 
 import recsim_tf
 from recsim_tf import fitting, logs
@@ -260,9 +261,9 @@ READERS = {
     "u.inter": lambda path: logs.read_movielens(path, num_movies=50),
     "u.item": lambda path: logs.read_movies(path, num_movies=50),
     "random": lambda path: logs.read_open_bandit(path.parents[2]),
-    "soft": conversation_logs.read_soft_attributes,
+    "soft": soft_attributes.read_soft_attributes,
     "turns": lambda path: conversation_logs.from_turns(path, ROLES, **TURNS),
-    "iard": conversation_logs.read_iard,
+    "iard": iard.read_iard,
 }
 
 

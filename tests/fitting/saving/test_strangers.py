@@ -16,7 +16,6 @@ import pytest
 import recsim_tf
 from recsim_tf.conversations import ConversationUsers
 from recsim_tf.conversations.acts import alphabet
-from recsim_tf.conversations.soft_attributes import ratings_and_tags, soft_attributes
 from recsim_tf.fitting import load_model, save_model
 from recsim_tf.fitting.saving.encoding import Decoder, Encoder
 from recsim_tf.language import Recurrent, Vocabulary, recurrent
@@ -92,7 +91,7 @@ def talkers():
 
 
 MODELS = {name: functools.partial(recsim_tf.make, name) for name in recsim_tf.registered()}
-MODELS |= {"talkers": talkers, "raters": soft_attributes, "taggers": ratings_and_tags}
+MODELS |= {"talkers": talkers}
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -5,8 +5,6 @@ from typing import Any, NamedTuple, Unpack
 
 import numpy as np
 import tensorflow as tf
-from tensorflow_probability import distributions as tfd
-
 from recsim_tf.core.base import validation
 from recsim_tf.core.base.arguments import Count, WholeNumber, checked
 from recsim_tf.core.base.bounds import Bounds
@@ -16,6 +14,7 @@ from recsim_tf.core.distributions import UniformCategories, candidate_ids
 from recsim_tf.core.models.models import DocumentModel, UserModel
 from recsim_tf.core.simulator import Simulator, SimulatorOptions
 from recsim_tf.core.step import turns
+from tensorflow_probability import distributions as tfd
 
 LESS, ABOUT, MORE = 0, 1, 2
 _NUM_RELATIONS = 3

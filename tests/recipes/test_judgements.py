@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
-
-from recsim_tf.conversations.logs import read_soft_attributes, soft_attributes_log
-from recsim_tf.conversations.soft_attributes.raters import ABOUT, LESS, MORE
+from recipes.soft_attributes import read_soft_attributes, soft_attributes_log
+from recipes.soft_attributes.raters import ABOUT, LESS, MORE
 
 HEADER = "rater_id,reference_title,soft_attribute,less_than,about_as,more_than\n"
 

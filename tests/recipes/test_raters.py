@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from recipes.soft_attributes import AttributeRaters, soft_attributes
 
 import recsim_tf
 from recsim_tf import fitting, logs
-from recsim_tf.conversations.soft_attributes import AttributeRaters, soft_attributes
 from recsim_tf.fitting import Classes
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 

@@ -5,13 +5,13 @@ import os
 from typing import Annotated, NamedTuple
 
 import numpy as np
-
-from recsim_tf.conversations.soft_attributes.raters import ABOUT, InitialDraw, Judgement
 from recsim_tf.core.base.arguments import AtLeast, require
 from recsim_tf.logs.log import Log
 from recsim_tf.logs.tables import parsing
 from recsim_tf.logs.tables.faults import Faults
 from recsim_tf.logs.tables.frames import read_columns
+
+from recipes.soft_attributes.raters import ABOUT, InitialDraw, Judgement
 
 _BINS = ("less_than", "about_as", "more_than")
 _COLUMNS = ("rater_id", "reference_title", "soft_attribute", *_BINS)

@@ -2,11 +2,11 @@ import json
 
 import numpy as np
 import pytest
+from recipes.iard import INTENTS, iard_log, read_iard
 
 import recsim_tf
 from recsim_tf.conversations import Act, DialogueUsers, Items, Mode
 from recsim_tf.conversations.acts import alphabet
-from recsim_tf.conversations.logs.iard import INTENTS, iard_log, read_iard
 from recsim_tf.conversations.types import UNKNOWN
 from recsim_tf.language import Grammar, Vocabulary
 from recsim_tf.logs.trajectories import as_trajectory, scoring_simulator

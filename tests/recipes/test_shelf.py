@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from recipes.shelf import Households, Item, read_shelf, shelf, shelf_parameters
 
 import recsim_tf
 from recsim_tf.fitting import LBFGS, Draws, fit
 from recsim_tf.policies import random_policy
-from recsim_tf.worlds.shelf import Households, Item, read_shelf, shelf, shelf_parameters
 from tests.real_worlds import tables
 from tests.refusals import assert_refused
 

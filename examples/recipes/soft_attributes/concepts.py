@@ -5,11 +5,11 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
-
-from recsim_tf.conversations.soft_attributes.taggers import RatingsAndTags
 from recsim_tf.core import random
 from recsim_tf.core.base.arguments import Count, checked
 from recsim_tf.core.runs.execution import compiled, traced_call
+
+from recipes.soft_attributes.taggers import RatingsAndTags
 
 # Standard deviation of the normal prior of the regression's coefficients. The prior keeps them
 # finite if directions separate the tags perfectly.

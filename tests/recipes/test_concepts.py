@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
-
-from recsim_tf.conversations.soft_attributes import concept_vectors
-from recsim_tf.conversations.soft_attributes.taggers import RatingsAndTags
+from recipes.soft_attributes import concept_vectors
+from recipes.soft_attributes.taggers import RatingsAndTags
 
 NUM_FILMS, NUM_FACTORS = 60, 4
 

@@ -5,12 +5,9 @@ from typing import Any, NamedTuple, Unpack
 
 import numpy as np
 import tensorflow as tf
-from tensorflow_probability import distributions as tfd
-
 from recsim_tf import choice
 from recsim_tf.choice import affinity
 from recsim_tf.conversations.documents import in_sense
-from recsim_tf.conversations.soft_attributes.raters import Films
 from recsim_tf.core import random
 from recsim_tf.core.base import validation
 from recsim_tf.core.base.arguments import Count, checked
@@ -21,6 +18,9 @@ from recsim_tf.core.base.types import Slate
 from recsim_tf.core.distributions import UniformCategories, clipped_zipf, gaussian_mixture
 from recsim_tf.core.models.models import DocumentModel, UserModel
 from recsim_tf.core.simulator import Simulator, SimulatorOptions
+from tensorflow_probability import distributions as tfd
+
+from recipes.soft_attributes.raters import Films
 
 NUM_STARS = 5
 # A logistic distribution of scale 1 has this standard deviation.

@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 
 import gin
 import numpy as np
-
 from recsim_tf.conversations.acts import Act, Mode, alphabet
 from recsim_tf.conversations.dialogues import DialogueUsers
 from recsim_tf.conversations.documents import Items

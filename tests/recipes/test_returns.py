@@ -1,13 +1,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-
-import recsim_tf
-from recsim_tf.environments.long_term_satisfaction import LongTermSatisfactionUsers
-from recsim_tf.environments.returning import Lifetimes
-from recsim_tf.fitting import LBFGS, Classes, fit
-from recsim_tf.policies import random_policy
-from recsim_tf.worlds.returns import (
+from recipes.returns import (
     Customers,
     DailyReturns,
     LogNormalReturns,
@@ -15,6 +9,12 @@ from recsim_tf.worlds.returns import (
     returns,
     returns_parameters,
 )
+
+import recsim_tf
+from recsim_tf.environments.long_term_satisfaction import LongTermSatisfactionUsers
+from recsim_tf.environments.returning import Lifetimes
+from recsim_tf.fitting import LBFGS, Classes, fit
+from recsim_tf.policies import random_policy
 from tests.real_worlds import tables
 
 NAMES = {

@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from recipes.soft_attributes import TaggingUsers, ratings_and_tags
+from recipes.soft_attributes.taggers import RatingDraws, TaggerDraws, catalogue
 from tensorflow_probability import distributions as tfd
 
 import recsim_tf
-from recsim_tf.conversations.soft_attributes import TaggingUsers, ratings_and_tags
-from recsim_tf.conversations.soft_attributes.taggers import RatingDraws, TaggerDraws, catalogue
 from recsim_tf.core import random
 from recsim_tf.core.base.types import Slate
 

@@ -6,18 +6,17 @@ a unit of time, and its sum over the days is not one. The log is Ta-Feng, of a s
 
 from typing import Any
 
+import gin
 import numpy as np
 import pandas as pd
-import tensorflow as tf
-from tensorflow_probability import bijectors as tfb
-from tensorflow_probability import distributions as tfd
-
 import recsim_tf
-from recsim_tf.core.base.arguments import configurable
+import tensorflow as tf
 from recsim_tf.core.distributions import candidate_ids
 from recsim_tf.environments.returning import ReturningUsers
 from recsim_tf.fitting import Parameter
 from recsim_tf.logs import Log, TableVisits, from_table
+from tensorflow_probability import bijectors as tfb
+from tensorflow_probability import distributions as tfd
 
 HORIZON, OWN_DAYS = 121.0, 45  # Each of the first days has a level of its own.
 
@@ -99,7 +98,7 @@ class LogNormalReturns(KnownUsers):
         return tf.sigmoid(self.linear("leaving", state))
 
 
-@configurable(module="recsim_tf")
+@gin.configurable(module="recsim_tf")
 def read_returns(path: str) -> Log:
     """The log of Ta-Feng's receipts: a session a customer, a visit a day with a receipt."""
     table = pd.read_parquet(path, columns=["CUSTOMER_ID", "TRANSACTION_DT"]).drop_duplicates()
@@ -108,13 +107,13 @@ def read_returns(path: str) -> Log:
     return from_table(table, visits=TableVisits(HORIZON, pause=1.0))
 
 
-@configurable(module="recsim_tf")
+@gin.configurable(module="recsim_tf")
 def returns(kind: Any = DailyReturns) -> recsim_tf.Simulator:
     """Customers of a shop, before their returns are fitted."""
     return recsim_tf.Simulator(kind(Customers(), HORIZON), Shop(), 1, 1, max_steps=120)
 
 
-@configurable(module="recsim_tf")
+@gin.configurable(module="recsim_tf")
 def returns_parameters(names: Any = ("level", "past", "fading")) -> dict[str, Parameter]:
     """The parameters of a fit, which starts where the model is."""
     return {f"users.{name}": Parameter() for name in names}

@@ -9,17 +9,16 @@ from collections import namedtuple
 from collections.abc import Sequence
 from typing import Any
 
+import gin
 import numpy as np
 import pandas as pd
-import tensorflow as tf
-from tensorflow_probability import distributions as tfd
-
 import recsim_tf
+import tensorflow as tf
 from recsim_tf.choice import MultinomialLogit
-from recsim_tf.core.base.arguments import configurable
 from recsim_tf.core.distributions import candidate_ids
 from recsim_tf.fitting import Parameter
 from recsim_tf.logs import Log, from_table
+from tensorflow_probability import distributions as tfd
 
 Item = namedtuple("Item", "brand attributes")  # int32 [B, K], and [B, K, F]
 State = namedtuple("State", "draws loyalty last")  # [B, F] of normals, and twice [B, J]
@@ -89,7 +88,7 @@ class Households(recsim_tf.UserModel):
         return state.last
 
 
-@configurable(module="recsim_tf")
+@gin.configurable(module="recsim_tf")
 def read_shelf(table: Any, attributes: Sequence[str] = ("price", "feat"), **roles: str) -> Log:
     """The log of a table, or CSV file, with a row for each alternative of a purchase; a session is
     a household. Columns are named as in the package xlogit, or by roles of `from_table`.
@@ -106,7 +105,7 @@ def read_shelf(table: Any, attributes: Sequence[str] = ("price", "feat"), **role
     return log._replace(hidden=np.stack(tf.nest.flatten(log.hidden), axis=-1))
 
 
-@configurable(module="recsim_tf")
+@gin.configurable(module="recsim_tf")
 def shelf(brands: int = 4, attributes: int = 2, brand_tastes: bool = True) -> recsim_tf.Simulator:
     """A shelf of J brands, all of them on the slate, before it is fitted."""
     num_tastes = attributes + (brands - 1) * brand_tastes
@@ -115,7 +114,7 @@ def shelf(brands: int = 4, attributes: int = 2, brand_tastes: bool = True) -> re
     return recsim_tf.Simulator(users, documents, brands, brands, max_steps=50)
 
 
-@configurable(module="recsim_tf")
+@gin.configurable(module="recsim_tf")
 def shelf_parameters(brands: int = 4, attributes: int = 2) -> dict[str, Parameter]:
     """The parameters of a fit, with tastes of brands."""
     spread = np.repeat([1.0, 0.1], [brands - 1, attributes])
