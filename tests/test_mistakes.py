@@ -58,10 +58,13 @@ MISTAKES = {
         lambda: simulator(slate_size="four"),
         f"slate_size {COUNT} 'four'",
     ),
-    "a negative time limit": (lambda: simulator(max_steps=-1), f"max_steps {COUNT} -1"),
+    "a negative time limit": (
+        lambda: simulator(max_steps=-1),
+        "max_steps must be an integer of at least 1 or None, got -1",
+    ),
     "the class of users": (
         lambda: simulator(users=Shoppers),
-        r"users must be an object, such as Shoppers\(\), got the class",
+        "users must be a UserModel, got class Shoppers",
     ),
     "users and documents exchanged": (
         lambda: recsim_tf.Simulator(Shop(), Shoppers()),
@@ -69,7 +72,7 @@ MISTAKES = {
     ),
     "a name for the reward": (
         lambda: simulator(reward_fn="clicks"),
-        "reward_fn must be a function of a response, got 'clicks'",
+        "reward_fn must be a function, got str",
     ),
     "an unknown argument": (
         lambda: simulator(slates=3),
@@ -145,7 +148,7 @@ MISTAKES = {
     ),
     "a number for an epsilon that may change": (
         lambda: policies.EpsilonGreedy(policies.random_policy(SIMULATOR), 10, 0.1),
-        "epsilon must be a function, such as lambda: 0.1, got float",
+        "epsilon must be a function, got float",
     ),
     "a layer of Keras that takes no observations": (
         lambda: rollout(policies.PlackettLucePolicy.of_logits(tf.keras.layers.Dense(1), K)),
@@ -188,7 +191,7 @@ MISTAKES = {
     ),
     "a simulator in place of its factory": (
         lambda: recsim_tf.register("Mine-v0", SIMULATOR),
-        "factory must be a function that returns a Simulator, got Simulator",
+        "factory must be a function, got Simulator",
     ),
     "a factory that returns nothing": (
         lambda: made_by(lambda: None),

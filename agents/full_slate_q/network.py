@@ -15,7 +15,7 @@ from recsim_tf.agents.shared.networks import (
 )
 from recsim_tf.agents.shared.slate_table import all_slates
 from recsim_tf.core import nests
-from recsim_tf.core.base.arguments import configurable
+from recsim_tf.core.base.arguments import Count, configurable
 from recsim_tf.core.base.types import Observation
 from recsim_tf.core.base.validation import check_slate_size
 
@@ -43,7 +43,7 @@ class FullSlateQNetwork(CheckedNetwork):
         self,
         observation_spec: Observation,
         slate_size: int,
-        hidden_units: Sequence[int] = (256, 32),
+        hidden_units: Sequence[Count] = (256, 32),
         name: str = "FullSlateQNetwork",
     ):
         super().__init__(input_tensor_spec=observation_spec, state_spec=(), name=name)
@@ -106,7 +106,7 @@ class TopicSetQNetwork(CheckedNetwork):
         self,
         observation_spec: Observation,
         slate_size: int,
-        hidden_units: Sequence[int] = (256, 32),
+        hidden_units: Sequence[Count] = (256, 32),
         name: str = "TopicSetQNetwork",
     ):
         super().__init__(input_tensor_spec=observation_spec, state_spec=(), name=name)

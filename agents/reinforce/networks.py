@@ -43,7 +43,7 @@ class SlatePolicyNetwork(SlateNetwork):
         self,
         observation_spec: Observation,
         slate_size: Count,
-        hidden_units: Sequence[int] = (64, 64),
+        hidden_units: Sequence[Count] = (64, 64),
         memory: Memory | None = None,
         items: Callable[..., tf.keras.layers.Layer] = ItemPerceptron,
         name: str = "SlatePolicyNetwork",
@@ -79,7 +79,7 @@ class StateValueNetwork(SlateNetwork):
     def __init__(
         self,
         observation_spec: Observation,
-        hidden_units: Sequence[int] = (64, 64),
+        hidden_units: Sequence[Count] = (64, 64),
         memory: Memory | None = None,
         name: str = "StateValueNetwork",
     ):
@@ -117,7 +117,7 @@ class TurnPolicyNetwork(SlateNetwork):
         observation_spec: Observation,
         slate_network: Network,
         query_spec: Nest,
-        hidden_units: Sequence[int] = (64, 64),
+        hidden_units: Sequence[Count] = (64, 64),
         name: str = "TurnPolicyNetwork",
     ):
         super().__init__(observation_spec, name)

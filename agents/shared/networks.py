@@ -176,7 +176,7 @@ class ItemPerceptron(tf.keras.layers.Layer):
     def __init__(
         self,
         observation_spec: Observation,
-        hidden_units: Sequence[int],
+        hidden_units: Sequence[Count],
         sees_user: bool = True,
         outputs: int = 1,
         starts_at_zero: bool = False,

@@ -44,7 +44,7 @@ class TwoTowers(tf.keras.layers.Layer):
     def __init__(
         self,
         observation_spec: Observation,
-        hidden_units: Sequence[int],
+        hidden_units: Sequence[Count],
         embedding_size: Count = 32,
         document_features: Sequence | np.ndarray | tf.Tensor | None = None,
     ):

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from recsim_tf.agents.shared.memory import Memory
 from recsim_tf.agents.shared.networks import ItemPerceptron, SlateNetwork, apply_layers, perceptron
-from recsim_tf.core.base.arguments import configurable
+from recsim_tf.core.base.arguments import Count, configurable
 from recsim_tf.core.base.types import Nest, Observation
 
 
@@ -39,7 +39,7 @@ class SlateQNetwork(SlateNetwork):
     def __init__(
         self,
         observation_spec: Observation,
-        hidden_units: Sequence[int] = (64, 64),
+        hidden_units: Sequence[Count] = (64, 64),
         no_click: Literal["learned", "zero"] = "learned",
         relative: bool = True,
         items_see_user: bool = True,
@@ -82,7 +82,7 @@ class ClickNetwork(SlateQNetwork):
     def __init__(
         self,
         observation_spec: Observation,
-        hidden_units: Sequence[int] = (64, 32),
+        hidden_units: Sequence[Count] = (64, 32),
         memory: Memory | None = None,
         name: str = "ClickNetwork",
     ):
@@ -140,7 +140,7 @@ class SessionQNetwork(SlateNetwork):
     def __init__(
         self,
         observation_spec: Observation,
-        hidden_units: Sequence[int] = (64, 64),
+        hidden_units: Sequence[Count] = (64, 64),
         items_see_user: bool = False,
         memory: Memory | None = None,
         name: str = "SessionQNetwork",

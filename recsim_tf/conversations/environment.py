@@ -12,7 +12,7 @@ from recsim_tf.conversations.users import ConversationUsers
 from recsim_tf.core.base import validation
 from recsim_tf.core.base.arguments import configurable
 from recsim_tf.core.base.ranges import Range, shown
-from recsim_tf.core.models.models import DocumentModel, UserModel
+from recsim_tf.core.models.models import DocumentModel
 from recsim_tf.core.simulator import Simulator, SimulatorOptions
 
 # Costs of a turn by act. A question or an offer costs the user's time; silence does not.
@@ -46,7 +46,7 @@ def chosen_utility(response: Response) -> tf.Tensor:
 
 @configurable
 def conversation(
-    users: UserModel | None = None,
+    users: ConversationUsers | None = None,
     documents: DocumentModel | None = None,
     num_chips: int = 3,
     dtype: tf.DType = tf.float32,

@@ -390,7 +390,7 @@ def fit(
         effective_draws=fresh.effective_draws,
     )
     if result.has_few_draws:
-        warnings.warn(result.of_draws, stacklevel=3)
+        warnings.warn(result.of_draws, stacklevel=4)
     return result
 
 

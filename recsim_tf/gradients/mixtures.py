@@ -148,7 +148,7 @@ def apply(owner: str, function: Callable[[Nest], Nest], draw: Nest) -> Nest:
 def relaxed_top_k(
     keys: tf.Tensor,
     slate_size: Count,
-    temperature: Positive | tf.Tensor,
+    temperature: Positive,
 ) -> tf.Tensor:
     """The K largest keys in order, relaxed by successive softmax (Xie and Ermon 2019, arXiv
     1901.10517, section 4). With `PlackettLuce.keys` of a seed it is a relaxed draw of a slate.

@@ -33,9 +33,9 @@ def relaxed_return(
     num_users: int,
     num_steps: Count,
     seed: Seed,
-    temperature: Positive | tf.Tensor = 0.5,
+    temperature: Positive = 0.5,
     departure_margin: Callable[[Nest], tf.Tensor] | None = None,
-    departure_temperature: Positive | tf.Tensor = 1.0,
+    departure_temperature: Positive = 1.0,
 ) -> tf.Tensor:
     """Simulates one session in each row with relaxed slates, choices and departures, and returns
     the sums of rewards.

@@ -52,9 +52,6 @@ class HostLanguageModel(Channel):
     max_length: Count = 200
 
     def check(self):
-        for name in ("verbalise", "score"):
-            if not callable(self._value(name)):
-                raise ValueError(f"{name} must be callable, got {self._value(name)!r}")
         if isinstance(self.replies, str) or not len(self.replies):
             raise ValueError(f"replies must describe each symbol, got {self.replies!r}")
 

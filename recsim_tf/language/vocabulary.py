@@ -37,10 +37,10 @@ class Vocabulary:
     """
 
     def __init__(self, words: Sequence[str], max_length: Count):
-        if isinstance(words, str) or not len(words):
-            raise ValueError(f"words must be a list of words, got {words!r}")
+        if not len(words):
+            raise ValueError("words must be a list of words, got none")
         for index, word in enumerate(words):
-            if not isinstance(word, str) or split_words([word]) != [[word]]:
+            if split_words([word]) != [[word]]:
                 raise ValueError(
                     f"words[{index}] must be one word in lower case without punctuation, got"
                     f" {word!r}"

@@ -46,7 +46,7 @@ class Sessions(Protocol):
         """The sessions in one log. Raises a ValueError if they are not in memory."""
 
     def split(
-        self, held_out: float, seed: int = 0, by: str = "user"
+        self, held_out: float, seed: int = 0, by: Literal["user", "time"] = "user"
     ) -> tuple["Sessions", "Sessions"]:
         """Two logs, see `Log.split`. Raises a ValueError if the sessions cannot be split."""
 
@@ -494,7 +494,9 @@ class LogStream:
         """Raises a ValueError, since sessions in pieces are never in memory together."""
         raise ValueError("log must be in memory, a Log, got a LogStream")
 
-    def split(self, held_out: float, seed: int = 0, by: str = "user") -> NoReturn:
+    def split(
+        self, held_out: float, seed: int = 0, by: Literal["user", "time"] = "user"
+    ) -> NoReturn:
         """Raises a ValueError, since sessions in pieces cannot be split."""
         del seed, by
         raise ValueError(

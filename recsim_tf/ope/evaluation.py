@@ -39,10 +39,11 @@ from recsim_tf.support.verdicts import Verdict
 _NEGLIGIBLE = 0.01
 
 
+@checked
 def evaluate(
     policy: Any,
     log: Any,
-    estimators: Sequence[str] | Mapping[str, Estimator] = ("snips",),
+    estimators: Sequence[PresetName] | Mapping[str, Estimator] = ("snips",),
     *,
     model: Any = None,
     logging: Any = None,
@@ -101,7 +102,7 @@ def evaluate(
 def compare(
     policies: Mapping[str, Any],
     log: Any,
-    estimators: Sequence[str] | Mapping[str, Estimator] = ("snips",),
+    estimators: Sequence[PresetName] | Mapping[str, Estimator] = ("snips",),
     *,
     model: Any = None,
     logging: Any = None,
@@ -125,10 +126,6 @@ def compare(
     Raises:
       ValueError: see `evaluate`.
     """
-    if not isinstance(policies, Mapping):
-        raise ValueError(
-            f"policies must be policies by name, {{'name': policy}}, got {type(policies).__name__}"
-        )
     if not policies:
         raise ValueError("policies must name at least one policy, got none")
     for name, policy in [*(("policy", each) for each in policies.values()), ("logging", logging)]:
@@ -334,17 +331,14 @@ def _has_probabilities(log: Any) -> bool:
     return bool(tf.nest.flatten(next(iter(log.pieces())).propensity))
 
 
-def chosen_estimators(estimators: Sequence[str] | Mapping[str, Estimator]) -> dict[str, Estimator]:
+@checked
+def chosen_estimators(
+    estimators: Sequence[PresetName] | Mapping[str, Estimator],
+) -> dict[str, Estimator]:
     """Estimators by name, from names of `PRESETS` or from a mapping. Raises `ValueError`."""
     if isinstance(estimators, Mapping):
-        for name, estimator in estimators.items():
-            require(f"estimators[{name!r}]", estimator, Estimator)
         return dict(estimators)
-    if isinstance(estimators, str) or not isinstance(estimators, Sequence):
-        raise ValueError(f"estimators must be names, such as ('snips',), got {estimators!r}")
     if not estimators:
         raise ValueError("estimators must name at least one estimator, got none")
-    for name in estimators:
-        require("estimators", name, PresetName)
     check_different("estimators", estimators)
     return {name: PRESETS[name] for name in estimators}

@@ -492,5 +492,5 @@ def test_a_dict_of_vectors_has_the_entries_of_the_vector(name):
 
 
 def test_flatten_is_refused_in_a_line():
-    with pytest.raises(ValueError, match=r"^flatten must be False, True or 'dict', got 'dicts'$"):
+    with pytest.raises(ValueError, match=r"^flatten must be True or False or dict, got 'dicts'$"):
         gymnasium.make(NAME, flatten="dicts")

@@ -136,7 +136,7 @@ def test_the_info_of_the_same_step_has_the_form_of_gymnasium_s_own_environments(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"num_envs": 0}, "num_envs must be at least 1, got 0"),
+        ({"num_envs": 0}, "num_envs must be an integer of at least 1, got 0"),
         (
             {"num_envs": 1, "autoreset_mode": "Disabled"},
             "autoreset_mode must be one of NextStep, SameStep, got 'Disabled'",

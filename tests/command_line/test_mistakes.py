@@ -106,20 +106,20 @@ simulate | shop.slate_size = %size | %size has no value
 simulate ie | interest_evolution.slate_size = 'four' | slate_size must be an integer of at least 1,
 simulate ie | interest_evolution.slate_sise = 4 | Simulator.__init__() got an unexpected keyword ar
 simulate | simulate.simulator = 'shop' | simulator must be a Simulator, got str
-simulate | Evaluation.num_users = 1 | num_users must be at least 2, got 1
-simulate | Evaluation.seeds = 3 | seeds must be a tuple of at least one, got 3
+simulate | Evaluation.num_users = 1 | num_users must be an integer of at least 2, got 1
+simulate | Evaluation.seeds = 3 | seeds must be a list or None, got 3
 simulate | simulate.policies = 'random' | simulate.policies must be a tuple of names
 simulate | simulate.policies = (@window, @window) | simulate.policies must differ from each other,
-train | experiment.num_users = 'four' | experiment.num_users must be an integer of at least 1, got
-train | experiment.create_agent = 'slate_q' | experiment.create_agent must be a funct
-fit | run_fit.parameters = @Parameter() | run_fit.parameters must be a Mapping, got Parameter
-fit | run_fit.parameters = [1.0] | run_fit.parameters must be a Mapping, got list
-fit | run_fit.parameters = {'users.x': 1.0} | run_fit.parameters must have a Parameter() for each
+train | experiment.num_users = 'four' | num_users must be an integer of at least 1, got 'four'
+train | experiment.create_agent = 'slate_q' | create_agent must be a function, got str
+fit | run_fit.parameters = @Parameter() | parameters must be a dict, got Parameter
+fit | run_fit.parameters = [1.0] | parameters must be a dict, got list
+fit | run_fit.parameters = {'users.x': 1.0} | parameters['users.x'] must be a Parameter, got float
 simulate | simulate.simulator = @shop | simulator must be a Simulator, got function shop: write sho
 simulate | simulate.simulator = @make() | make() missing 1 required positional argument: 'environm
 train | experiment.create_agent = @create_slate_q() | create_slate_q() missing 2 required positiona
-train | create_slate_q.optimizer = @Adam() | 'Adam' object is not callable
-train | experiment.layers = (@SwitchingCost,) | experiment.layers must be a tuple of layers, got cl
+train | create_slate_q.optimizer = @Adam() | optimizer must be a function, got Adam
+train | experiment.layers = (@SwitchingCost,) | layers[0] must be a Layer, got class SwitchingCost
 simulate | simulate.policies = (@no_agent,) | policy no_agent must be a function that takes the sim
 train | experiment.create_agent = @no_agent | the agent of experiment.create_agent must be a TFAge
 """
@@ -189,7 +189,7 @@ _SHOWN = "        return tf.repeat(slate, observation.user.shape[0], axis=0), po
         (_FACTORY, "    return recsim_tf.Simulato()", "AttributeError: "),
         (_FACTORY, "    return {}['shop']", "KeyError: 'shop'"),
         (_FACTORY, _FACTORY.replace("slate_size", "9"), "slate_size must be in [1, num_candida"),
-        (_FACTORY, _FACTORY.replace("slate_size", "slates=2"), "TypeError: "),
+        (_FACTORY, _FACTORY.replace("slate_size", "slates=2"), "Simulator.__init__() got an unexp"),
         (_SCORES, "        scores = slate.docs", "AttributeError: 'Slate' object has no attri"),
         (
             _SCORES,

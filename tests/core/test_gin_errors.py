@@ -16,7 +16,7 @@ def fixture_no_bindings():
 def refused():
     with pytest.raises(ValueError, match="slate_size") as error:
         recsim_tf.interest_evolution(slate_size=0)
-    assert type(error.value) is ValueError
+    assert isinstance(error.value, ValueError)
     assert str(error.value) == "slate_size must be an integer of at least 1, got 0"
     return getattr(error.value, "__notes__", [])
 

@@ -105,9 +105,6 @@ def _counting(observation, policy_state, seed):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"num_users": 0}, "num_users must be an integer of at least 1, got 0"),
-        ({"num_steps": 0}, "num_steps must be an integer of at least 1, got 0"),
-        ({"target": "cpu"}, "target must be one of gpu, tpu, got 'cpu'"),
         ({"policy": None}, "policy must be a function"),
         ({"policy": _dynamic}, "^rollout must have static shapes, got a shape that depends on"),
         ({"policy": _of_numpy}, r"^rollout must be a function that XLA of .* 'PyFunc'"),

@@ -311,7 +311,6 @@ def test_empty_positions_are_no_duplicates():
             {"slate_size": 12, "num_candidates": 10},
             r"slate_size must be in \[1, num_candidates=10\], got 12",
         ),
-        ({"slate_size": 0}, "slate_size must be an integer of at least 1, got 0"),
     ],
 )
 def test_sizes_out_of_range_are_refused_at_construction(arguments, message):

@@ -322,7 +322,6 @@ FAULTS = {
     r"controls must have shape \[3, 2\] first": lambda: dynamics.paths(
         History(2), 2, 3, tf.zeros([2, 3])
     ),
-    "then must be a Component, got int": lambda: Where(1, Keep()),
     "otherwise must not be Keep": lambda: Where(Keep(), Keep()),
     r"control of Where must be \(condition, control\)": lambda: Where(Keep(), History(2)).update(
         tf.zeros([3, 2]), tf.zeros([3]), ()

@@ -107,7 +107,6 @@ FAULTS = {
     "Forgetful must have a component that draws something at the start, got seen": (
         lambda: Forgetful().initial_draws(3)
     ),
-    "Forgetful must have a field with a Component, got none": lambda: Forgetful(seen=None),
 }
 
 

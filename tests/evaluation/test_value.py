@@ -30,10 +30,6 @@ def test_what_comes_after_the_day_on_which_a_log_ends_earns_nothing():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"simulator": "shop"}, "simulator must be a Simulator, got str"),
-        ({"num_sessions": 0}, "num_sessions must be an integer of at least 1, got 0"),
-        ({"gamma": 2}, r"gamma must be in \[0, 1\], got 2"),
-        ({"draws": [1.0]}, "draws must be a Mapping, got list"),
         ({"draws": {"a": [1.0], "b": [1.0, 2.0]}}, r"draws must have one length, got \[1, 2\]"),
     ],
 )

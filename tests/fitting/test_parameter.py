@@ -21,8 +21,6 @@ SUPPORT = "support must be one of real, positive, unit or a bijector, got"
         ({"support": None}, f"{SUPPORT} NoneType"),
         ({"support": tfb.Exp}, rf"{SUPPORT} .*Exp: write Exp\(\)"),
         ({"support": ["positive"]}, f"{SUPPORT} list"),
-        ({"prior": "normal"}, "prior must be a Distribution, got str"),
-        ({"prior": tfd.Normal}, r"prior must be a Distribution, got .*Normal: write Normal\(\)"),
     ],
 )
 def test_a_support_or_prior_of_another_type_is_refused(arguments, message):

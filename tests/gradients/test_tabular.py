@@ -454,14 +454,6 @@ def without_a_margin():
         ),
         (lambda: scored(auto_reset=True), "trajectory must hold one session a row"),
         (lambda: scored([[0.0]]), r"baseline must have shape \(2, 4\), got \(1, 1\)"),
-        (
-            lambda: relaxed_return(tabular_sessions(), lambda *_: 0, 2, 1, 0),
-            "policy must be a PlackettLucePolicy, got function",
-        ),
-        (
-            lambda: score_function_return(tabular_sessions(), any_policy(), "log"),
-            "trajectory must be a Trajectory, got str",
-        ),
         (lambda: scored(tf.zeros([4, 2])), r"baseline must have shape \(2, 4\), got \(4, 2\)"),
     ],
 )

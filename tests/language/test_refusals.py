@@ -5,7 +5,6 @@ import pytest
 import tensorflow as tf
 
 from recsim_tf.language import Grammar, Recurrent, Vocabulary
-from tests.language.test_host import ToyModel, channel
 from tests.refusals import assert_refused
 
 NO = Vocabulary(["no"], 2)
@@ -32,11 +31,9 @@ REFUSALS = [
         lambda: Grammar(NO, 1, [[0.0]], [[[[0.0, 0.0]]]]),
         r"word_logits must have shape \[1, 1, 2, 3\], got \(1, 1, 1, 2\)",
     ),
-    (lambda: channel(ToyModel(), score=3), "score must be callable, got 3"),
     (lambda: recurrent(features=[1.0, 2.0]), r"features must be numbers of shape \[R, F\]"),
     (lambda: recurrent(weights=[1.0]), "weights must be .* numbers, got shape"),
     (lambda: recurrent(weights=tf.Variable([1.0])), "`fit` cannot train a network"),
-    (lambda: Vocabulary("yes", 3), "words must be a list of words, got 'yes'"),
     (
         lambda: Vocabulary(["yes", "No"], 3),
         r"words\[1\] must be one word in lower case without punctuation, got 'No'",

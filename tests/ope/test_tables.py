@@ -253,7 +253,6 @@ FEEDBACK = [
     ({"action": None}, None, "feedback must have 'action', got none"),
     ({"action": [0.5, 1, 2]}, None, r"feedback\['action'\] must be integers \[n\], got float64"),
     ({"action": [0, 3, 1]}, None, r"feedback\['action'\] must be in \[0, 3\), got 3 in row 1"),
-    ({"n_actions": 0}, None, r"feedback\['n_actions'\] must be at least 1, got 0"),
     ({"reward": [[1], [1, 2]]}, None, r"feedback\['reward'\] must be an array, got rows of diff"),
     ({"reward": [1.0, np.inf, 0.0]}, None, r"feedback\['reward'\] must be finite, got inf at \[1"),
     ({"pscore": [0.2, 0.5]}, None, r"feedback\['pscore'\] must have shape \[3\], got \[2\]"),

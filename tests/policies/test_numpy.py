@@ -41,7 +41,7 @@ def test_its_random_numbers_come_from_the_seed(simulator):
 
 
 def test_faults_are_told(simulator):
-    with pytest.raises(ValueError, match="function must take an observation and a generator"):
+    with pytest.raises(ValueError, match="function must be a function, got int"):
         policies.numpy_policy(3, 2)
     with pytest.raises(ValueError, match="slate_size must be an integer of at least 1, got 0"):
         policies.numpy_policy(liked, 0)

@@ -17,7 +17,7 @@ from recsim_tf.core.base.bounds import Bounds
 from recsim_tf.environments.interest_evolution import InterestEvolutionUsers, UtilityVideos
 from recsim_tf.environments.interest_exploration import TopicDocuments
 from recsim_tf.environments.long_term_satisfaction import LongTermSatisfactionUsers
-from recsim_tf.policies import indices, slates
+from recsim_tf.policies import indices
 from recsim_tf.policies.choice_scores import AffinityScores
 from tests.policies.test_clusters import three_topics
 from tests.refusals import assert_refused
@@ -47,9 +47,7 @@ def exploration(**arguments):
 
 
 ELICITATION = [
-    (lambda: CompareSet(1), "slate_size must be at least 2, got 1"),
     (lambda: RecommendSet(HIDDEN, num_shown=4), "num_shown must be at most slate_size=3"),
-    (lambda: RecommendSet(HIDDEN, belief="none"), "belief must be a Belief, got str"),
     (
         lambda: RecommendSet(recsim_tf.make("DriftingTaste-v0")),
         "simulator must be of Conversation-v0, whose users are ConversationUsers, got Drifting",
@@ -58,14 +56,9 @@ ELICITATION = [
         lambda: RecommendKnown(HIDDEN),
         "users must have is_taste_observed=True for a policy that knows tastes, got False",
     ),
-    (lambda: RecommendKnown(None), "simulator must be of Conversation-v0, .*got NoneType"),
     (
         lambda: AskMost(TALKED, [AskAttributes(2)]),
         "num_attributes must be 5, that of the users, got 2",
-    ),
-    (
-        lambda: AskMost(HIDDEN, [CompareSet()], "surprise"),
-        "measure must be one of evoi, information_gain, entropy, random, got 'surprise'",
     ),
     (lambda: AskMost(HIDDEN, []), r"kinds must be a list of kinds of turns, got \[\]"),
     (
@@ -74,14 +67,6 @@ ELICITATION = [
     ),
 ]
 NAMES = [
-    (
-        lambda: indices.bandit_algorithm("exp3"),
-        "bandit algorithm must be one of ucb1, kl_ucb, thompson, got 'exp3'",
-    ),
-    (
-        lambda: slates.slate_optimizer("best"),
-        "slate optimizer must be one of top_k, greedy, exact, got 'best'",
-    ),
     (
         lambda: indices.thompson(PULLS, PULLS, tf.ones([3])),
         "seed must be an integer or an int32 tensor",

@@ -32,7 +32,10 @@ def test_a_row_is_a_judgement_of_the_films_of_three_lists(tmp_path):
     np.testing.assert_array_equal(log.response[0, 0, :3], [LESS, LESS, MORE])
     np.testing.assert_array_equal(log.query.reference, [[3], [2]])
     np.testing.assert_array_equal(log.initial.rater, [0, 1])
-    for size, message in ((2, "at least 3, got 2"), (10**9, "at most 4 films, got 1000000000")):
+    for size, message in (
+        (2, "an integer of at least 3, got 2"),
+        (10**9, "at most 4 films, got 1000000000"),
+    ):
         with pytest.raises(ValueError, match=f"slate_size must be {message}"):
             soft_attributes_log(data, size)
     nothing = data._replace(judgement=data.judgement[:0])

@@ -159,7 +159,6 @@ def test_a_worker_that_does_not_come_and_a_port_that_is_taken_are_named(capsys, 
 @pytest.mark.parametrize(
     ("binding", "given", "message"),
     [
-        ("strategy = 'many'", "", "devices.strategy must be one of default, mirrored, multi_work"),
         ("logical_cpus = 2", "", "devices.logical_cpus goes with devices.strategy = 'mirrored'"),
         ("strategy = 'multi_worker'", "", "TF_CONFIG must list a different address of each"),
         ("strategy = 'multi_worker'", ("a:1", "a:1", 0), "TF_CONFIG must list a different"),

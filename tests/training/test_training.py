@@ -140,5 +140,5 @@ def test_arguments_of_a_run_out_of_range_are_refused(trained, arguments, message
 
 
 def test_too_few_steps_before_learning_are_refused():
-    with pytest.raises(ValueError, match="num_iterations must be at least 2, got 0"):
+    with pytest.raises(ValueError, match="num_iterations must be an integer of at least 2, got 0"):
         _training().collect(0)

@@ -17,7 +17,6 @@ from recsim_tf.conversations.types import Query
 from recsim_tf.conversations.users import ConversationUsers
 from recsim_tf.core import nests, random
 from recsim_tf.core.base.arguments import AtLeast, Count, OneOf, checked, configurable
-from recsim_tf.core.base.ranges import shown
 from recsim_tf.core.base.types import Turn
 from recsim_tf.core.models.explanations import Explanation
 from recsim_tf.core.simulator import Simulator
@@ -243,6 +242,7 @@ class CandidateTurns:
         environment, or for users of other sizes.
     """
 
+    @checked
     def __init__(
         self,
         simulator: Simulator,
@@ -252,8 +252,8 @@ class CandidateTurns:
         check_conversation(simulator)
         self._users: ConversationUsers = simulator.users if users is None else users
         check_believed(self._users, simulator)
-        if not kinds or not all(isinstance(kind, TurnKind) for kind in kinds):
-            raise ValueError(f"kinds must be a list of kinds of turns, got {shown(kinds)}")
+        if not kinds:
+            raise ValueError("kinds must be a list of kinds of turns, got none")
         for kind in kinds:
             kind.check(simulator, self._users)
         self.kinds = tuple(kinds)

@@ -64,8 +64,9 @@ class OneOf:
 
     def fault(self, value: Any) -> str | None:
         """What is allowed, in words that follow "must be"; None where the value is allowed."""
-        is_name = isinstance(value, str) and value in self.names
-        return None if is_name else f"one of {', '.join(self.names)}"
+        if isinstance(value, str) and value in self.names:
+            return None
+        return f"{'one of ' * (len(self.names) > 1)}{', '.join(self.names)}"
 
 
 WholeNumber = Annotated[int, AtLeast(0)]
@@ -108,12 +109,16 @@ def require(name: str, value: Any, annotation: Any) -> None:
     alternatives = list(_alternatives(annotation))
     words = [_words(each, value) for each in alternatives]
     if all(words):
-        got = kind_of(value) if any(map(_is_class, alternatives)) else shown(value)
-        raise ArgumentError(f"{name} must be {' or '.join(map(str, words))}, got {got}")
+        *most, last = map(str, words)
+        allowed = f"{', '.join(most)} or {last}" if most else last
+        are_classes = all(_is_class(each) or each is types.NoneType for each in alternatives)
+        got = kind_of(value) if are_classes else shown(value)
+        raise ArgumentError(f"{name} must be {allowed}, got {got}")
     for each in alternatives:
-        if (entry := _entry(each)) and isinstance(value, Collection) and not isinstance(value, str):
-            for key in value if isinstance(value, Mapping) else range(len(value)):
-                require(f"{name}[{key!r}]", value[key], entry)
+        is_dict = get_origin(each) is Mapping
+        if (entry := _entry(each)) and (isinstance(value, Mapping) if is_dict else _is_list(value)):
+            for key, part in value.items() if is_dict else enumerate(value):
+                require(f"{name}[{key!r}]", part, entry)
 
 
 def checked(target: T) -> T:
@@ -121,10 +126,9 @@ def checked(target: T) -> T:
     class has a constructor of its own.
     """
     if isinstance(target, type):
-        if issubclass(target, tuple):
-            target.__new__ = staticmethod(checked(target.__new__))  # type: ignore
-        else:
-            target.__init__ = checked(target.__init__)  # type: ignore[misc]
+        name = "__new__" if issubclass(target, tuple) else "__init__"
+        constructor = checked(getattr(target, name))
+        setattr(target, name, staticmethod(constructor) if name == "__new__" else constructor)
         return target
     signature = inspect.signature(target)
     several = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
@@ -188,7 +192,7 @@ def _rule(annotation: Any) -> Fault | None:
         return OneOf(get_args(annotation)).fault
     if annotation in _PLAIN:
         return _PLAIN[annotation]
-    if get_origin(annotation) is Sequence and _entry(annotation):
+    if get_origin(annotation) in (Sequence, tuple) and _entry(annotation):
         return _several
     return functools.partial(_object_of, annotation) if _is_class(annotation) else None
 
@@ -219,17 +223,23 @@ _PLAIN: dict[Any, Fault] = {
 }
 
 
+def _is_list(value: Any) -> bool:
+    """Whether a value is a sequence, or an array or column [n]."""
+    is_sequence = isinstance(value, Sequence) and not isinstance(value, str | bytes)
+    return is_sequence or getattr(value, "ndim", None) == 1
+
+
 def _several(value: Any) -> str | None:
-    is_list = isinstance(value, Sequence | np.ndarray) and not isinstance(value, str)
-    return None if is_list else "a list"
+    return None if _is_list(value) else "a list"
 
 
 def _entry(annotation: Any) -> Any:
     """What each entry must be by an annotation such as `Sequence[Count]` or `Mapping[str, Count]`;
     None where entries may be anything.
     """
-    number = {Sequence: 0, Mapping: 1}.get(get_origin(annotation))
-    entry = None if number is None else get_args(annotation)[number]
+    kind, parts = get_origin(annotation), get_args(annotation)
+    is_list = kind is Sequence or (kind is tuple and parts[1:] == (Ellipsis,))
+    entry = parts[0] if is_list else parts[1] if kind is Mapping else None
     return entry if _rule(entry) else None
 
 

@@ -75,7 +75,7 @@ def check(simulator: Simulator, policy: Policy | None = None) -> None:
         expected result and the given result. An exception of a method is its cause.
     """
     for message in near_names(simulator):
-        warnings.warn(message, ModelWarning, stacklevel=3)
+        warnings.warn(message, ModelWarning, stacklevel=4)
     if simulator.documents.shared and simulator.num_users is None:
         # All users become one world, so that a few users are enough.
         simulator = simulator.replaced(users_per_world=None)

@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import time
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import gin
 import numpy as np
@@ -84,7 +84,7 @@ class FitRun:
     parameters: Mapping[str, Parameter] = gin.REQUIRED
     log: Any = gin.REQUIRED
     held_out: float | None = None
-    split_by: str = "user"
+    split_by: Literal["user", "time"] = "user"
     truth: Mapping[str, Any] | None = None
     title: str = "Fit of a user model"
     num_replicates: Annotated[int, AtLeast(LEAST_REPLICATES)] = 100

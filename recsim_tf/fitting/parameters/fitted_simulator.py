@@ -7,6 +7,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from recsim_tf.core import random
+from recsim_tf.core.base.arguments import checked
 from recsim_tf.core.base.types import Seed
 from recsim_tf.core.runs.execution import compiled, traced_call
 from recsim_tf.core.simulator import Simulator
@@ -34,6 +35,7 @@ class FittedSimulator:
         outside of its support, or a prior of another dtype than the users.
     """
 
+    @checked
     def __init__(self, simulator: Simulator, parameters: Mapping[str, Parameter]):
         dtype = simulator.users.dtype
         self.fixed = {

@@ -1,5 +1,6 @@
 """The report of a fit: one HTML file."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from recsim_tf.support.pages import Section, page
 
 @checked
 def write_report(
-    path: str | Path,
+    path: str | os.PathLike,
     result: FitResult,
     log: Log,
     *,

@@ -160,7 +160,7 @@ class SearchState:
         """Ends the search where `what` is not finite, and warns."""
         warnings.warn(
             f"the fit diverged: the {what} is not finite; these are the last finite parameters",
-            stacklevel=4,
+            stacklevel=5,
         )
         self.progress.finish(diverged=True)
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from recsim_tf.choice import ClicksAndPurchases
+from recsim_tf.core.base.arguments import Count, WholeNumber, checked
 from recsim_tf.core.base.ranges import shown
 from recsim_tf.core.base.types import Nest, Observation
 from recsim_tf.core.base.validation import check_different
@@ -36,6 +37,7 @@ _LARGEST_SLATE = 10_000
 _NO_COLUMNS: Mapping[str, str] = MappingProxyType({})
 
 
+@checked
 def from_table(
     table: Any,
     columns: Mapping[str, str] | None = None,
@@ -45,8 +47,8 @@ def from_table(
     context: Mapping[str, str] = _NO_COLUMNS,
     candidates: Any = None,
     document_ids: Sequence | np.ndarray | None = None,
-    slate_size: int | None = None,
-    first_position: int = 0,
+    slate_size: Count | None = None,
+    first_position: WholeNumber = 0,
     departed: bool = True,
     multiple_clicks: bool = False,
     visits: TableVisits | None = None,
@@ -142,7 +144,7 @@ def from_table(
     _check_visits(visits, columns)
     if visits is not None and context:
         raise ValueError("context must be empty beside visits, whose innovations have no context")
-    named = {**_as_mapping("user_columns", user_columns), **_as_mapping("context", context)}
+    named = {**user_columns, **context}
     ids = [columns[role] for role in IDS if role in columns]
     frame = as_frame(table, texts=ids, guessed=[*named.values()])
     check_present(frame, (*columns.values(), *attributes, *named.values()))
@@ -250,12 +252,6 @@ def _check_arguments(
             raise ValueError(f"document_ids must be a list of names or ids, got {wrong}")
         check_different("document_ids", texts)
     check_different("attributes", attributes)
-
-
-def _as_mapping(argument: str, columns: Any) -> Mapping[str, str]:
-    if not isinstance(columns, Mapping):
-        raise ValueError(f"{argument} must map names to columns of the table, got {columns!r}")
-    return columns
 
 
 def _check_visits(visits: TableVisits | None, columns: Mapping[str, str]) -> None:

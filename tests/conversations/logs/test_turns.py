@@ -116,8 +116,6 @@ def test_modes_of_several_values_need_a_column_of_values():
         (WORDS, {}, "vocabulary must be a Vocabulary for a table with words, got None"),
         (COLUMNS, {"items": ()}, "items must be a list of at least 1, got 0"),
         (COLUMNS, {"items": ("third",)}, "column 'third' is missing: the table has user"),
-        (COLUMNS, {"num_chips": 0}, "num_chips must be at least 1, got 0"),
-        (COLUMNS, {"items": "first"}, "items must be a list of names or ids, got 'first'"),
         (
             COLUMNS,
             {"items": ("first",) * 2},

@@ -104,7 +104,6 @@ def test_one_user_under_another_policy_goes_into_a_folder_of_the_callers(run, tm
     [
         (["--user=6"], r"--user must be in \[0, Evaluation.num_users=6\), got 6"),
         (["--num_users=7"], r"--num_users must be in \[1, Evaluation.num_users=6\], got 7"),
-        (["--max_turns=-1"], "--max_turns must be at least 0, got -1"),
         (["--output=."], r"--output \. exists, name a new folder"),
         (["--user=one"], "argument --user: invalid int value: 'one'"),
         (

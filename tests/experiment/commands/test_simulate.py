@@ -102,7 +102,6 @@ def test_baselines_have_their_results_and_their_names(tmp_path):
     ("environment", "policies", "message"),
     [
         ("interest_exploration", "('myopic',)", "the affinity <user, document> needs vectors"),
-        ("interest_evolution", "('best',)", "baseline must be one of random, myopic"),
         ("interest_evolution", "()", r"policies must hold at least one policy, got \(\)"),
     ],
 )

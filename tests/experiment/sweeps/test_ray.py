@@ -131,7 +131,6 @@ def test_without_a_running_cluster_a_line_says_how_to_start_one(
 @pytest.mark.parametrize(
     ("binding", "message"),
     [
-        ("RayEngine.cpus_per_trial = 0", "RayEngine.cpus_per_trial must be above 0 or None, got 0"),
         ("RayEngine.scheduler = 'asha'", "RayEngine.scheduler must be a scheduler of Ray Tune"),
     ],
 )

@@ -154,12 +154,6 @@ def test_a_sweep_of_which_no_trial_can_start_says_so_before_anything_starts(tmp_
 @pytest.mark.parametrize(
     ("binding", "options", "message"),
     [
-        ("sweep.gin_files = 'tiny.gin'", {}, "sweep.gin_files must be a tuple.*, got 'tiny.gin'"),
-        (
-            "sweep.num_processes = 0",
-            {},
-            "sweep.num_processes must be an integer of at least 1, got 0",
-        ),
         ("", {"ray_address": "localhost:1"}, "--ray_address is an option of --engine=ray"),
         ("", {"shard": Shard(1, 2)}, "--shard must have a trial, got 1/2 for 1 trials"),
     ],

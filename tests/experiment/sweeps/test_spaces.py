@@ -52,9 +52,6 @@ REFUSED = {
     "grid.choices.* must be a non-empty tuple of values, got .*Uniform": (
         lambda: grid({"A.x": tfd.Uniform()})
     ),
-    "random_search.num_trials must be an integer of at least 1, got 0": (
-        lambda: random_search({"A.x": (1,)}, 0)
-    ),
     "num_trials must be at most the number of distinct variants, 3, got 4": (
         lambda: random_search({"A.x": (1, 2, 3)}, 4)
     ),

@@ -49,5 +49,5 @@ def test_a_fit_without_errors_has_no_draws(result):
     without = result._replace(covariance=result.covariance * np.nan)
     with pytest.raises(ValueError, match="uncertainty must not be None"):
         without.drawn(3, 5)
-    with pytest.raises(ValueError, match="num_draws must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="num_draws must be an integer of at least 1, got 0"):
         result.drawn(0, 5)

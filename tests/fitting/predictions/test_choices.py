@@ -89,7 +89,7 @@ def test_empty_positions_and_steps_after_the_end_do_not_count():
 
 def test_a_number_of_bins_below_one_is_refused_and_what_was_never_drawn_is_left_out():
     log = log_of([[0]], [1])
-    with pytest.raises(ValueError, match="num_bins must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="num_bins must be an integer of at least 1, got 0"):
         calibration(choice_predictions([0.25, 0.25, 0.5], log), log, num_bins=0)
     ones = np.ones([1, 1, 2])
     for mean, counted in ((ones, ones == 0), (np.inf * ones, ones == 1)):

@@ -144,7 +144,7 @@ def test_a_report_and_a_figure_of_another_object_are_refused_at_once(result, log
     message = "result must be a FitResult, got LoadedModel"
     assert_refused(lambda: write_report(tmp_path / "fit.html", loaded, log), message)
     assert_refused(
-        lambda: write_report(loaded, tmp_path, log), "path must be a path, got LoadedModel"
+        lambda: write_report(loaded, tmp_path, log), "path must be a string or a path, got"
     )
     assert not list(tmp_path.iterdir())
     message = "result must be a FitResult or a Validation, got LoadedModel"

@@ -145,11 +145,7 @@ def test_latents_that_cannot_be_sampled_are_named(simulator, latent, message):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda log: sample_sessions(log, log), "simulator must be a Simulator, got Log"),
-        (lambda log: sample_sessions(rating(), log, num_chains=0), "num_chains must be at least 1"),
         (lambda log: sample_sessions(rating(), log.take([])), "must have at least one session"),
-        (lambda log: NUTS(num_samples=3), "num_samples must be at least 4, got 3"),
-        (lambda log: NUTS(num_burnin_steps=0), "num_burnin_steps must be at least 1, got 0"),
     ],
 )
 def test_bad_arguments_are_named(log, make, message):

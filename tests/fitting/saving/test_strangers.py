@@ -167,7 +167,6 @@ def nested(depth):
         (field("num_factors", 10**9, "documents"), "documents is refused: factors must have shape"),
         (field("factors", None, "documents"), "simulator.documents.factors must be in the folder"),
         (field("gain", nested(500), "users"), "model.json: "),
-        (field("slate_size", 0), "simulator is refused: slate_size must be"),
         (lambda content: content.update(simulator=3), "simulator must be a Simulator, got int"),
         (lambda content: content.update(format=1), "model.json: it must have format 2, which"),
         (lambda content: content.update(estimates=["users.other"]), "it is damaged: KeyError"),

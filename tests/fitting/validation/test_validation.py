@@ -380,7 +380,7 @@ def test_wrong_arguments_are_told(logs):
         validate(evolution(), logs[0], given=logs[0])
     with pytest.raises(ValueError, match="refit must be given for static or hold_out_segment"):
         validate(evolution(), *logs, static={MASS: 1.0})
-    with pytest.raises(ValueError, match="num_replicates must be at least 20, got 5"):
+    with pytest.raises(ValueError, match="num_replicates must be an integer of at least 20, got 5"):
         validate(evolution(), *logs, num_replicates=5)
 
 

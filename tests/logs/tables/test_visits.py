@@ -146,8 +146,6 @@ def test_timestamps_may_be_dates_or_have_another_unit():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: TableVisits(0.0), "horizon must be above 0, got 0"),
-        (lambda: TableVisits(1.0, pause=-1.0), "pause must be above 0 or None, got -1"),
         (lambda: read(table([1])), "by either a column for 'visit' or a pause, got"),
         (
             lambda: read(table([1], left=1), COLUMNS | {"departed": "left"}, pause=1.0),
