@@ -60,7 +60,7 @@ ELICITATION = [
         lambda: AskMost(TALKED, [AskAttributes(2)]),
         "num_attributes must be 5, that of the users, got 2",
     ),
-    (lambda: AskMost(HIDDEN, []), r"kinds must be a list of kinds of turns, got \[\]"),
+    (lambda: AskMost(HIDDEN, []), r"kinds must be a list of kinds of turns, got none"),
     (
         lambda: AskMost(HIDDEN, [CompareSet(4)]),
         "slate_size of a kind of turns must be at most 3, that of the environment, got 4",
