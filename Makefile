@@ -24,13 +24,15 @@ HEAVY := tests/fitting tests/ope
 PYTEST := $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder \
 	--durations=15
 
-.PHONY: help train test smoke long accelerators judges lint site notebooks wheel release data lock bounds clean
+.PHONY: help train test blocks smoke long nightly accelerators judges lint site notebooks wheel release data lock bounds clean
 
 help:
 	@echo "make train   create $(VENV), install, train the quickstart config into $(RUN_DIR)"
 	@echo "make test    create $(VENV), install, lint and run all tests but those of smoke"
+	@echo "make blocks  run the code of README and docs"
 	@echo "make smoke   the benchmarks' tests, and those that take two to twenty seconds"
 	@echo "make long    tests that take longer, before a release"
+	@echo "make nightly what a change need not wait for: all tests, compilers, judges, the site"
 	@echo "make accelerators   create $(ACCELERATORS), with which make smoke compiles for TPU and GPU"
 	@echo "make judges  create $(JUDGES), ask the checkers, learners and tests of other projects"
 	@echo "make lint    formatter, linter and type checker only"
@@ -79,7 +81,11 @@ smoke: $(VENV)/.test
 	$(PYTEST) $(HEAVY) -m "slow and not long"
 	$(PYTEST) $(addprefix --ignore=,tests/benchmarks tests/properties tests/test_docs.py $(HEAVY)) \
 		-m "slow and not long"
+
+blocks: $(VENV)/.test
 	$(PYTEST) --dist=load tests/test_docs.py -m slow
+
+nightly: accelerators test blocks smoke long site bounds judges wheel
 
 long: $(VENV)/.test
 	$(PYTEST) -m long

@@ -1,37 +1,28 @@
 """The registry of environments by name."""
 
+import importlib
 import inspect
 from collections.abc import Callable
 
-from recsim_tf.conversations import conversation
-from recsim_tf.conversations.key_terms import key_terms
 from recsim_tf.core.base.arguments import checked, configurable
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.environments.drifting_taste import drifting_taste
-from recsim_tf.environments.ecosystem import ecosystem
-from recsim_tf.environments.engagement_bait import engagement_bait
-from recsim_tf.environments.interest_evolution import interest_evolution
-from recsim_tf.environments.interest_exploration import interest_exploration
-from recsim_tf.environments.long_term_satisfaction import long_term_satisfaction
-from recsim_tf.environments.news import news
-from recsim_tf.environments.page_clicks import page_clicks
-from recsim_tf.environments.return_visits import return_visits
 from recsim_tf.support.errors import instead
-from recsim_tf.worlds.feed import feed
 
-_factories: dict[str, Callable[..., Simulator]] = {
-    "Conversation-v0": conversation,
-    "DriftingTaste-v0": drifting_taste,
-    "Ecosystem-v0": ecosystem,
-    "EngagementBait-v0": engagement_bait,
-    "Feed-v0": feed,
-    "InterestEvolution-v1": interest_evolution,
-    "InterestExploration-v1": interest_exploration,
-    "KeyTerms-v0": key_terms,
-    "LongTermSatisfaction-v1": long_term_satisfaction,
-    "News-v0": news,
-    "PageClicks-v0": page_clicks,
-    "ReturnVisits-v0": return_visits,
+_ENVIRONMENTS = "recsim_tf.environments"
+# A factory of recsim_tf is given by its module and its name, and imported when it is first used.
+_factories: dict[str, Callable[..., Simulator] | str] = {
+    "Conversation-v0": "recsim_tf.conversations:conversation",
+    "DriftingTaste-v0": f"{_ENVIRONMENTS}.drifting_taste:drifting_taste",
+    "Ecosystem-v0": f"{_ENVIRONMENTS}.ecosystem:ecosystem",
+    "EngagementBait-v0": f"{_ENVIRONMENTS}.engagement_bait:engagement_bait",
+    "Feed-v0": "recsim_tf.worlds.feed:feed",
+    "InterestEvolution-v1": f"{_ENVIRONMENTS}.interest_evolution:interest_evolution",
+    "InterestExploration-v1": f"{_ENVIRONMENTS}.interest_exploration:interest_exploration",
+    "KeyTerms-v0": "recsim_tf.conversations.key_terms:key_terms",
+    "LongTermSatisfaction-v1": f"{_ENVIRONMENTS}.long_term_satisfaction:long_term_satisfaction",
+    "News-v0": f"{_ENVIRONMENTS}.news:news",
+    "PageClicks-v0": f"{_ENVIRONMENTS}.page_clicks:page_clicks",
+    "ReturnVisits-v0": f"{_ENVIRONMENTS}.return_visits:return_visits",
 }
 
 
@@ -50,7 +41,8 @@ def register(
       ValueError: if the id is taken by another factory, without `overwrite`, or if the factory is
         no function.
     """
-    if not overwrite and _factories.get(environment_id, factory) is not factory:
+    taken = environment_id in _factories and factory_of(environment_id) is not factory
+    if taken and not overwrite:
         raise ValueError(
             f"environment_id {environment_id!r} is registered already: choose another, or set"
             " overwrite=True"
@@ -61,6 +53,21 @@ def register(
 def registered() -> list[str]:
     """The registered ids, sorted."""
     return sorted(_factories)
+
+
+def factory_of(environment_id: str) -> Callable[..., Simulator]:
+    """The factory of a registered id. Raises a ValueError for an unknown id, which lists those that
+    are registered.
+    """
+    if environment_id not in _factories:
+        raise ValueError(
+            f"environment_id must be one of {', '.join(registered())}, got {environment_id!r}"
+        )
+    factory = _factories[environment_id]
+    if isinstance(factory, str):
+        module, _, name = factory.partition(":")
+        factory = getattr(importlib.import_module(module), name)
+    return factory
 
 
 @configurable
@@ -76,11 +83,7 @@ def make(environment_id: str, **kwargs) -> Simulator:
         registered ids.
       TypeError: for an unknown argument. The message has the nearest argument of the environment.
     """
-    if environment_id not in _factories:
-        raise ValueError(
-            f"environment_id must be one of {', '.join(registered())}, got {environment_id!r}"
-        )
-    factory = _factories[environment_id]
+    factory = factory_of(environment_id)
     parameters = dict(inspect.signature(factory).parameters)
     if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values()):
         # A factory hands further arguments on to the simulator.

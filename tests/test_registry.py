@@ -49,7 +49,7 @@ def test_factories_hand_on_all_arguments_of_a_simulator_but_its_models():
 @pytest.mark.parametrize("environment_id", recsim_tf.registered())
 def test_a_factory_that_is_called_itself_names_an_unknown_argument(environment_id):
     with pytest.raises(TypeError, match="topics"):
-        registry._factories[environment_id](topics=3)
+        registry.factory_of(environment_id)(topics=3)
 
 
 def test_factories_that_take_any_argument_get_them_all(toy):

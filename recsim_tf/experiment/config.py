@@ -1,6 +1,7 @@
 """Gin files by path or packaged name, and the names that they may use."""
 
 import contextlib
+import importlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,6 @@ from tensorflow_probability import distributions as tfd
 
 # Imported for the names that they give to gin files.
 from recsim_tf import logs, ope, policies, registry  # noqa: F401
-from recsim_tf.conversations import elicitation  # noqa: F401
-from recsim_tf.conversations import logs as conversation_logs  # noqa: F401
 from recsim_tf.experiment.commands import fit, simulate, validate  # noqa: F401
 from recsim_tf.experiment.commands import ope as _ope  # noqa: F401
 from recsim_tf.experiment.gin.binding_errors import reading
@@ -35,6 +34,11 @@ with contextlib.suppress(ModuleNotFoundError):
         tabular_q,
     )
     from recsim_tf.experiment.commands import train  # noqa: F401
+
+for _name in registry.registered():
+    registry.factory_of(_name)
+for _module in ("elicitation", "logs"):
+    importlib.import_module(f"recsim_tf.conversations.{_module}")
 
 _EXTERNAL = {
     "keras": (
