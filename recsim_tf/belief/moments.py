@@ -30,7 +30,7 @@ class Sampled(NamedTuple):
     categories: list[tf.Tensor]  # int32 [B, P, ...] for each field of categories
 
 
-class AtPoints(NamedTuple):
+class _AtPoints(NamedTuple):
     """The points of particles, the same for all users."""
 
     normals: tf.Tensor  # [P, F], with mean 0 and covariance I
@@ -38,7 +38,7 @@ class AtPoints(NamedTuple):
     uniforms: list[tf.Tensor]  # [P, ...] for each field of categories
 
 
-def at_points(prior: Prior, points: Points) -> AtPoints:
+def at_points(prior: Prior, points: Points) -> _AtPoints:
     """The points that the fields of a prior need."""
     normals = tf.constant(points.normals(prior.size), prior.dtype)
     products = normals[:, :, tf.newaxis] * normals[:, tf.newaxis]
@@ -49,7 +49,7 @@ def at_points(prior: Prior, points: Points) -> AtPoints:
         tf.reshape(part, [len(part), *shape])
         for part, shape in zip(tf.split(uniforms, [*sizes, 0], axis=1), shapes, strict=False)
     ]
-    return AtPoints(normals, tf.reshape(products, [-1, prior.size**2]), parts)
+    return _AtPoints(normals, tf.reshape(products, [-1, prior.size**2]), parts)
 
 
 def zeros(prior: Prior, num_users: int) -> Fitted:
@@ -76,7 +76,7 @@ def categories(prior: Prior, fitted: Fitted) -> list[tf.Tensor]:
     ]
 
 
-def sampled(prior: Prior, fitted: Fitted, points: AtPoints) -> Sampled:
+def sampled(prior: Prior, fitted: Fitted, points: _AtPoints) -> Sampled:
     """Particles with these moments."""
     mean, scale = normals(prior, fitted)
     coordinates = mean[:, tf.newaxis] + tf.matmul(points.normals, scale, transpose_b=True)
@@ -88,7 +88,7 @@ def sampled(prior: Prior, fitted: Fitted, points: AtPoints) -> Sampled:
 
 
 def fitted(
-    prior: Prior, before: Fitted, points: AtPoints, old: Sampled, new: Sampled, weights: tf.Tensor
+    prior: Prior, before: Fitted, points: _AtPoints, old: Sampled, new: Sampled, weights: tf.Tensor
 ) -> Fitted:
     """The moments of particles with weights [B, P] after a turn.
 
@@ -142,7 +142,7 @@ def _unbiased(weights: tf.Tensor) -> tf.Tensor:
 
 
 def _reweighed(
-    scale: tf.Tensor, weights: tf.Tensor, points: AtPoints
+    scale: tf.Tensor, weights: tf.Tensor, points: _AtPoints
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """The shift of the mean [B, F], and the new square root of the covariance [B, F, F], of
     weighted particles mean + scale z. No matrix is inverted.

@@ -25,7 +25,7 @@ def product_above(values: tf.Tensor) -> tf.Tensor:
     return product
 
 
-def first_click(click_if_reached: tf.Tensor) -> tf.Tensor:
+def _first_click(click_if_reached: tf.Tensor) -> tf.Tensor:
     """The probabilities of a first click at each position and of no click, [..., K + 1], from the
     probabilities [..., K] of a click at a position that the scan reaches.
     """
@@ -56,7 +56,7 @@ class CascadeChoice(ChoiceModel, abc.ABC):
 
     def weights(self, scores: tf.Tensor, mask: tf.Tensor | None = None):
         attention = self._of("attention_prob", scores) * self._of("score_scaling", scores)
-        return first_click(fill_empty(attention * self.values(scores), mask, 0.0))
+        return _first_click(fill_empty(attention * self.values(scores), mask, 0.0))
 
     def conditions(self, scores: tf.Tensor, mask: tf.Tensor):
         scaling = self._of("score_scaling", scores)

@@ -35,7 +35,7 @@ class Component(Dynamics):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        share_dtype(self)
+        _share_dtype(self)
 
     def initial_draws(self, num_rows: int) -> tfd.Distribution | None:
         """The distribution, of batch shape [num_rows], of the draws that make rows differ at the
@@ -73,14 +73,14 @@ class Component(Dynamics):
         )
 
 
-def share_dtype(model: Dynamics) -> None:
+def _share_dtype(model: Dynamics) -> None:
     """Gives the dtype of a model to the components in its fields."""
-    for name, component in components_of(model).items():
+    for name, component in _components_of(model).items():
         if component.dtype != model.dtype:
             setattr(model, name, component.replaced(dtype=model.dtype))
 
 
-def components_of(model: Dynamics) -> dict[str, Component]:
+def _components_of(model: Dynamics) -> dict[str, Component]:
     """The components in the fields of a model, by name."""
     return {field.name: value for field, value in model._fields() if isinstance(value, Component)}
 
@@ -221,12 +221,12 @@ class ComponentUsers(UserModel):
         super().__post_init__()
         if not self.components:
             raise ValueError(f"{type(self).__name__} must have a field with a Component, got none")
-        share_dtype(self)
+        _share_dtype(self)
 
     @property
     def components(self) -> dict[str, Component]:
         """The components by the names of their fields."""
-        return components_of(self)
+        return _components_of(self)
 
     def controls(self, state: Nest, slate: Slate, response: Nest) -> Mapping[str, Nest]:
         """The controls that drive the components, nests of [B, ...] by name. A component that is

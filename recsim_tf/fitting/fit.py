@@ -312,13 +312,13 @@ def fit(
     else:
         train, others = log.split(held_out, seed)
     fitted = FittedSimulator(simulator, parameters)
-    check_parameters(simulator, parameters, train, others, method.by_session)
+    _check_parameters(simulator, parameters, train, others, method.by_session)
     search = method.search_of(fitted)
     method = dataclasses.replace(method, search=search)
     objective = method.objective(fitted, train, seed)
     of_others = None if others is None else method.of_new_users.objective(fitted, others, seed)
     information_of = method.information_of(objective)
-    check_start(objective)
+    _check_start(objective)
     problem = Problem(objective, of_others, checkpoints or Checkpoints(), seed)
     start = fitted.flat()
     if problem.checkpoints.path is not None:
@@ -329,7 +329,7 @@ def fit(
             "batch_size": objective.batch_size,
         }
         problem.checkpoints.begin(
-            {**search.described(), **described(method), **described_start(fitted), **of_log}
+            {**search.described(), **described(method), **_described_start(fitted), **of_log}
         )
     uncertainty = method.uncertainty
     confidence = _CONFIDENCE if uncertainty is None else uncertainty.confidence
@@ -361,7 +361,7 @@ def fit(
     if of_others is not None:
         of_others.adapt()
     result = FitResult(
-        simulator=with_estimates(simulator, fit_estimates),
+        simulator=_with_estimates(simulator, fit_estimates),
         estimates=fit_estimates.by_name,
         log_likelihood=fresh.log_likelihood,
         held_out_log_likelihood=(
@@ -404,7 +404,7 @@ def described(method: Method) -> dict[str, Any]:
     }
 
 
-def described_start(fitted: FittedSimulator) -> dict[str, Any]:
+def _described_start(fitted: FittedSimulator) -> dict[str, Any]:
     """The parameters before a search, with their supports and the log-density of their priors, as
     JSON can hold them.
     """
@@ -417,7 +417,7 @@ def described_start(fitted: FittedSimulator) -> dict[str, Any]:
     }
 
 
-def with_estimates(simulator: Simulator, fit_estimates: Estimates) -> Simulator:
+def _with_estimates(simulator: Simulator, fit_estimates: Estimates) -> Simulator:
     """The simulator with estimates as numbers. Raises a ValueError if the models do not allow
     them.
     """
@@ -433,7 +433,7 @@ def with_estimates(simulator: Simulator, fit_estimates: Estimates) -> Simulator:
         ) from error
 
 
-def check_parameters(
+def _check_parameters(
     simulator: Simulator,
     parameters: Mapping[str, Parameter],
     log: Sessions,
@@ -471,7 +471,7 @@ def check_parameters(
             )
 
 
-def check_start(objective: Objective) -> None:
+def _check_start(objective: Objective) -> None:
     """Raises a ValueError for sessions whose log-likelihood is not finite at the start, and for a
     parameter on which the likelihood does not depend.
     """

@@ -55,7 +55,7 @@ tf.register_tensor_conversion_function(
 )
 
 
-def field_name(owner: str, path: tuple) -> str:
+def _field_name(owner: str, path: tuple) -> str:
     """The name of a leaf, such as `documents.cluster_id`."""
     return ".".join([owner, *map(str, path)])
 
@@ -134,7 +134,7 @@ def apply(owner: str, function: Callable[[Nest], Nest], draw: Nest) -> Nest:
         if isinstance(first, Label) or all(leaf is first for leaf in leaves):
             return first
         if not first.dtype.is_floating:
-            return Label(field_name(owner, path))
+            return Label(_field_name(owner, path))
         stacked = tf.stack(leaves, axis=1)
         weights = tf.reshape(draw.weights, draw.weights.shape + [1] * (stacked.shape.rank - 2))
         return tf.reduce_sum(tf.cast(weights, stacked.dtype) * stacked, axis=1)
@@ -199,7 +199,7 @@ def mix_candidates(documents: Nest, weights: tf.Tensor) -> Nest:
 
     def mix(path: tuple, leaf: tf.Tensor):
         if not leaf.dtype.is_floating:
-            return Label(field_name("documents", path))
+            return Label(_field_name("documents", path))
         return tf.einsum("bkn,bn...->bk...", tf.cast(weights, leaf.dtype), leaf)
 
     return tree.map_structure_with_path(mix, documents)

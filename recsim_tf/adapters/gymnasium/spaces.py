@@ -18,12 +18,12 @@ from recsim_tf.core.step.session_source import SessionSource
 
 def observation_space(simulator: Simulator) -> spaces.Dict:
     """The space of one user's observation, in the form of `recsim_keys`."""
-    space = nested_space(_keys(simulator.observation_spec()))
+    space = _nested_space(_keys(simulator.observation_spec()))
     assert isinstance(space, spaces.Dict)
     return space
 
 
-def nested_space(specs: Nest) -> spaces.Space:
+def _nested_space(specs: Nest) -> spaces.Space:
     """The space of a nest of specs, made of dicts, tuples, and a space for each spec."""
     return _by_name(tree.map_structure(_leaf_space, specs), spaces.Dict, spaces.Tuple)
 
@@ -108,7 +108,7 @@ def action_space(simulator: SessionSource) -> spaces.Space:
     if not tf.nest.flatten(simulator.query_spec):
         is_single = simulator.slate_size == 1
         return spaces.Discrete(simulator.num_candidates) if is_single else slate
-    return spaces.Dict({"slate": slate, "query": nested_space(simulator.query_spec)})
+    return spaces.Dict({"slate": slate, "query": _nested_space(simulator.query_spec)})
 
 
 def as_arrays(action: Any, simulator: SessionSource, num_axes: int) -> Nest:

@@ -12,7 +12,7 @@ from recsim_tf.core.base.types import Nest, SimulatorState, Slate
 OF_CORPORA = ("corpus", "candidates", "hidden")
 
 
-class UnreadableUsers:
+class _UnreadableUsers:
     """Stands for the state of the users where they share a corpus, which must not read it."""
 
     def __getattr__(self, name: str):
@@ -34,7 +34,7 @@ class UnreadableUsers:
         return self.__getattr__("")
 
 
-UNREADABLE = UnreadableUsers()
+UNREADABLE = _UnreadableUsers()
 
 
 def map_corpora(function: Callable[[Any], Any], draws: Any) -> Any:

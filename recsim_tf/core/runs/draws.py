@@ -14,7 +14,7 @@ from recsim_tf.core.random.noise import Blocks, Lengths
 from recsim_tf.core.step.stages import Stages
 
 
-class Carried(NamedTuple):
+class _Carried(NamedTuple):
     """The noise that a loop carries from step to step."""
 
     step: Blocks  # noise of the next step
@@ -50,17 +50,17 @@ class Ahead:
         self._step, self._newcomers = step.taken, newcomers.taken
         self._num_users = num_users
 
-    def begin(self, seed: Seed) -> Carried:
+    def begin(self, seed: Seed) -> _Carried:
         """The noise of the first step."""
         step_seed, newcomer_seed = random.split_seed(seed, 2)
         used = tf.zeros([self._num_users], tf.bool)
-        return Carried(
+        return _Carried(
             random.draw_noise(self._step, step_seed),
             random.draw_noise(self._newcomers, newcomer_seed),
             used,
         )
 
-    def step(self, carried: Carried, seeds: Sequence[tf.Tensor]) -> "AheadStep":
+    def step(self, carried: _Carried, seeds: Sequence[tf.Tensor]) -> "AheadStep":
         """The `Stages` of one step, from its `SEEDS_OF_STEP` seeds."""
         return AheadStep(carried, self._step, self._newcomers, seeds)
 
@@ -79,7 +79,7 @@ class AheadStep(Stages):
     """One step of `Ahead`. After its last draw, `carried` is the noise of the next step."""
 
     def __init__(
-        self, carried: Carried, step: Lengths, newcomers: Lengths, seeds: Sequence[tf.Tensor]
+        self, carried: _Carried, step: Lengths, newcomers: Lengths, seeds: Sequence[tf.Tensor]
     ):
         self._seed, step_seed, other_seed, self._newcomer_seed = seeds
         self._newcomers = newcomers

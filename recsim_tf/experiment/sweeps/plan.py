@@ -115,7 +115,7 @@ def variant_label(bindings: Bindings, short: dict[str, str]) -> str:
     """A name of a variant that is safe for file systems, such as "target=sarsa,num_candidates=20",
     of its bindings by their `short_names`.
     """
-    parts = [f"{_safe(short[name])}={_safe(value_text(each))}" for name, each in bindings.items()]
+    parts = [f"{_safe(short[name])}={_safe(_value_text(each))}" for name, each in bindings.items()]
     label = ",".join(parts) or "base"
     if len(label) <= _LONGEST:
         return label
@@ -123,10 +123,10 @@ def variant_label(bindings: Bindings, short: dict[str, str]) -> str:
     return f"{label[: _LONGEST - 9]}~{digest}"
 
 
-def value_text(value: Any) -> str:
+def _value_text(value: Any) -> str:
     """A value for a person: strings without quotes, sequences joined by "-"."""
     if isinstance(value, (tuple, list)):
-        return "-".join(value_text(part) for part in value) or "none"
+        return "-".join(_value_text(part) for part in value) or "none"
     return value if isinstance(value, str) else repr(value)
 
 

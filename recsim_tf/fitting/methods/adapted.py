@@ -53,7 +53,7 @@ class _Quantiles(random.Noise):
         return tf.broadcast_to(tf.reshape(column, [-1, *[1] * (len(shape) - 1)]), shape)
 
 
-def center_and_unit(prior_of: Callable[[int], tfd.Distribution]) -> tuple[tf.Tensor, tf.Tensor]:
+def _center_and_unit(prior_of: Callable[[int], tfd.Distribution]) -> tuple[tf.Tensor, tf.Tensor]:
     """About the mean and the standard deviation of the coordinates of a draw, [M, D] each, with the
     gradients of the parameters; exact for normals.
 
@@ -131,7 +131,7 @@ class AdaptedProposals:
           are the log-density of the mixture of normals, less the log of the weight of a node.
         """
         number = self.num_points(num_draws, at_random)
-        center, unit = center_and_unit(prior_of)
+        center, unit = _center_and_unit(prior_of)
         precision, pull = tf.gather(self._precision, rows), tf.gather(self._pull, rows)
         precision, pull = (
             _outer(unit) * precision,
@@ -201,7 +201,7 @@ class AdaptedProposals:
             of coordinates and session, [C M].
         """
         size, dim, dtype = rows.shape[0], self.num_coordinates, self._pull.dtype
-        center, unit = center_and_unit(prior_of)
+        center, unit = _center_and_unit(prior_of)
         shifts = tf.concat([tf.zeros([1, dim], dtype), _DIFFERENCE * tf.eye(dim, dtype=dtype)], 0)
 
         def body(step, best, step_of_best, told_of_best, value_of_best, damping):

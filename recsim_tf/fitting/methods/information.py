@@ -60,7 +60,7 @@ class Scores(Uncertainty):
 
     def of(self, objective: Any) -> Callable[[], np.ndarray]:
         objective.check_scores()
-        return lambda: scores_information(objective)
+        return lambda: _scores_information(objective)
 
 
 @configurable(module="recsim_tf")
@@ -84,7 +84,7 @@ class ScoresOrCurvature(Uncertainty):
     def of(self, objective: Any) -> Callable[[], np.ndarray]:
         def information():
             try:
-                return scores_information(objective)
+                return _scores_information(objective)
             except ScoresUnknownError:
                 return curvature_information(objective)
 
@@ -95,7 +95,7 @@ class ScoresUnknownError(ValueError):
     """The scores of single sessions are not known."""
 
 
-def scores_information(objective: Any) -> np.ndarray:
+def _scores_information(objective: Any) -> np.ndarray:
     """The sum of the outer products of the scores, see `Scores`. Raises a ScoresUnknownError."""
     scores = objective.session_scores()
     return scores.T @ scores + _prior_information(objective.fitted)

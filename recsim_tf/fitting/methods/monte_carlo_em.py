@@ -85,7 +85,7 @@ class MonteCarloEM(Search):
         optimizer.build(objective.variables)
         objective.begin()
         first_temperature = objective.first_inverse_temperature()
-        block = Block(objective.variables)
+        block = _Block(objective.variables)
         # With the best parameters go the chains that belong to them.
         searched = [*objective.variables, *objective.chains]
         state = SearchState(problem.checkpoints, searched, optimizer=optimizer, block=block)
@@ -125,7 +125,9 @@ class MonteCarloEM(Search):
                 bar.set_postfix_str(f"log-density a step {mean:.5f}")
         return state
 
-    def _end_block(self, state: SearchState, block: "Block", objective: Any, is_last: bool) -> None:
+    def _end_block(
+        self, state: SearchState, block: "_Block", objective: Any, is_last: bool
+    ) -> None:
         """Ends the search at the means over a block, if the maximum is near or if `is_last`."""
         fitted, history = objective.fitted, state.progress.history
         present, count = fitted.flat(), block.count
@@ -142,7 +144,7 @@ class MonteCarloEM(Search):
             fitted.assign_flat(present)
 
 
-class Block(tf.Module):
+class _Block(tf.Module):
     """The parameters and the gradients of some iterations, for their means.
 
     Args:

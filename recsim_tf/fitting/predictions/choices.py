@@ -82,14 +82,14 @@ def mean_by_session(values: np.ndarray, counted: np.ndarray, users: Any = ()) ->
     return Mean.of_ratio(sums, counts)
 
 
-def is_one_of_k(predictions: ChoicePredictions, log: Log) -> bool:
+def _is_one_of_k(predictions: ChoicePredictions, log: Log) -> bool:
     """True if one position or none is chosen at a step; if not, any number may be clicked."""
     return predictions.probs.shape[2] == log.slate_size + 1
 
 
 def logged_clicks(predictions: ChoicePredictions, log: Log) -> np.ndarray:
     """The positions that were clicked, bool [S, T, K]."""
-    if is_one_of_k(predictions, log):
+    if _is_one_of_k(predictions, log):
         return predictions.logged[..., np.newaxis] == np.arange(log.slate_size)
     return predictions.logged > 0
 
@@ -188,7 +188,7 @@ def click_perplexity(
     Raises:
       ValueError: for predictions of a choice of one position or none.
     """
-    if is_one_of_k(predictions, log):
+    if _is_one_of_k(predictions, log):
         raise ValueError("predictions must be those of a click model, got those of a choice")
     log_probs = predictions.conditional
     if not conditional:

@@ -75,14 +75,14 @@ def restart_from_boundary(problem: Problem, search: Search) -> SearchState:
     """
     objective, fitted = problem.objective, problem.objective.fitted
     start = fitted.flat()
-    first = search_in_rounds(problem, search)
+    first = _search_in_rounds(problem, search)
     edges = {} if first.progress.diverged else at_edge(objective, start)
     place = _best_place(objective, start, edges) if edges else None
     if place is None:
         return first
     fitted.assign_flat(place)
     objective.adapt()
-    second = search_in_rounds(problem.in_folder("again"), search)
+    second = _search_in_rounds(problem.in_folder("again"), search)
     history = joined(first.progress.history, second.progress.history)
     better = second if second.progress.objective > first.progress.objective else first
     better.progress.history = history
@@ -92,7 +92,7 @@ def restart_from_boundary(problem: Problem, search: Search) -> SearchState:
     return better
 
 
-def search_in_rounds(problem: Problem, search: Search) -> SearchState:
+def _search_in_rounds(problem: Problem, search: Search) -> SearchState:
     """Runs a search. Where draws come from proposals that are adapted to the sessions, `LBFGS`
     begins again at the end, with proposals that are adapted there, until it stays where it is. The
     last state, at its best values; its history is that of all rounds.

@@ -59,7 +59,7 @@ class Classified:
                 Mean(discrimination.auc, discrimination.standard_error),
             ),
             lambda: _parts(discrimination),
-            [functools.partial(area_plot, discrimination=discrimination)],
+            [functools.partial(_area_plot, discrimination=discrimination)],
         )
 
 
@@ -340,7 +340,7 @@ def _parts(discrimination: Discrimination) -> list[Part]:
         }
         for number, (name, area) in enumerate(areas(discrimination).items())
     ]
-    drawn = plot(area_plot, discrimination, size=(9, 2.2))
+    drawn = plot(_area_plot, discrimination, size=(9, 2.2))
     unit = discrimination.unit
     seen = "lengths, clicks, runs and neighbours of whole sessions"
     if unit == "step":
@@ -365,7 +365,7 @@ def areas(discrimination: Discrimination) -> dict[str, float]:
     }
 
 
-def area_plot(axes: Any, discrimination: Discrimination) -> None:
+def _area_plot(axes: Any, discrimination: Discrimination) -> None:
     """The areas under the curve, and a band of those of guesses."""
     values = areas(discrimination)
     low, high = 0.5 - 2 * discrimination.chance, 0.5 + 2 * discrimination.chance

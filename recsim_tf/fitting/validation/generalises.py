@@ -96,7 +96,7 @@ class Generalises:
                 context.simulator, context.training_events, context.other, context
             )
         elif context.refit is not None and context.segment is not None:
-            inside = in_segment(context.fitted, context.segment)
+            inside = _in_segment(context.fitted, context.segment)
             train = context.fitted.take(~inside)
             simulator = context.refit(train, {})
             events = Events.of(train, context.clicks_of(train))
@@ -214,7 +214,7 @@ def _parts(generalised: Generalised) -> list[Part]:
     return [Table(rows), Table(guesses_rows), chart, Note(note)]
 
 
-def in_segment(log: Log, segment: Mapping[str, Any]) -> np.ndarray:
+def _in_segment(log: Log, segment: Mapping[str, Any]) -> np.ndarray:
     """The sessions whose initial draws have these values in these fields, bool [S].
 
     Raises:

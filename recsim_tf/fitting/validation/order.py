@@ -48,7 +48,7 @@ class KnowsOrder:
         if context.refit is None or context.static is None:
             reason = "Not asked: it takes values at which the dynamics do nothing (static)."
             return Answer(Verdict(CANNOT_TELL, reason))
-        order = what_order_tells(context)
+        order = _what_order_tells(context)
         return Answer(
             verdict(order),
             order,
@@ -92,7 +92,7 @@ def shuffle_steps(log: Log, seed: WholeNumber = 0, times: Collection[str] = ()) 
     return shuffled._replace(labels=log.labels, **{name: getattr(log, name) for name in _OF_TIMES})
 
 
-def what_order_tells(context: Context) -> Order:
+def _what_order_tells(context: Context) -> Order:
     """Compares a fitted simulator with its static self, in order and shuffled.
 
     Raises:

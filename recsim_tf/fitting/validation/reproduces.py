@@ -197,20 +197,20 @@ def drawings(check: PredictiveCheck) -> dict[str, Drawing]:
     """Plots of logged and simulated sessions, by what they show in words."""
     charts: dict[str, Drawing] = {}
     if any(name.startswith("click_rate/") for name in check.statistics):
-        charts["Click rates by position."] = functools.partial(click_rate_plot, check=check)
+        charts["Click rates by position."] = functools.partial(_click_rate_plot, check=check)
     for name, histogram in check.histograms.items():
         if name == "session_length":
             words = "Session lengths: the share that reaches each step."
-            charts[words] = functools.partial(survival_plot, histogram=histogram)
+            charts[words] = functools.partial(_survival_plot, histogram=histogram)
         else:
             quantity = _QUANTITIES.get(name, label(name))
             charts[f"Distribution of the {quantity}."] = functools.partial(
-                histogram_plot, label=quantity, histogram=histogram
+                _histogram_plot, label=quantity, histogram=histogram
             )
     return charts
 
 
-def click_rate_plot(axes: Any, check: PredictiveCheck) -> None:
+def _click_rate_plot(axes: Any, check: PredictiveCheck) -> None:
     """Click rates by position, of the log and of the simulations."""
     prefix = "click_rate/position_"
     rates = {
@@ -232,13 +232,13 @@ def click_rate_plot(axes: Any, check: PredictiveCheck) -> None:
     axes.legend(frameon=False, ncols=2, loc="upper left")
 
 
-def survival_plot(axes: Any, histogram: Histogram) -> None:
+def _survival_plot(axes: Any, histogram: Histogram) -> None:
     """The part of sessions that reach each step, in the log and in the simulations."""
-    histogram_plot(axes, "step", histogram.survival(), "sessions that reach it")
+    _histogram_plot(axes, "step", histogram.survival(), "sessions that reach it")
     axes.set_ylim(0, 1.05)
 
 
-def histogram_plot(axes: Any, label: str, histogram: Histogram, words: str = "share") -> None:
+def _histogram_plot(axes: Any, label: str, histogram: Histogram, words: str = "share") -> None:
     """A distribution in the log and in the simulations."""
     low, high = histogram.interval
     band = {"fill": True, "color": _MODEL, "alpha": 0.4, "linewidth": 0}

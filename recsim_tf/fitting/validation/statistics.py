@@ -170,9 +170,9 @@ def predictive_check(
             by_replicate[name].append(value)
         for name, values in samples(outcomes, contents).items():
             if name not in edges:
-                edges[name] = bin_edges(np.concatenate([logged_samples[name], values]))
+                edges[name] = _bin_edges(np.concatenate([logged_samples[name], values]))
             parts[name].append(shares(values, edges[name]))
-        lengths.append(shares_of_lengths(outcomes, log.max_length))
+        lengths.append(_shares_of_lengths(outcomes, log.max_length))
     histograms = {
         name: Histogram(edges[name], shares(values, edges[name]), np.array(parts[name]))
         for name, values in logged_samples.items()
@@ -180,7 +180,7 @@ def predictive_check(
     if contents.length:
         # A bin for every step, so that the part of sessions that reach it is exact.
         steps = np.arange(log.max_length + 1) + 0.5
-        of_log = shares_of_lengths(observed, log.max_length)
+        of_log = _shares_of_lengths(observed, log.max_length)
         of_lengths = Histogram(steps, of_log, np.array(lengths))
         histograms = {"session_length": of_lengths} | histograms
     return PredictiveCheck(
@@ -250,7 +250,7 @@ def statistics(outcomes: Outcomes, past: Outcomes, contents: Contents) -> dict[s
     if contents.length:
         values_by_name["share_of_users_who_leave"] = outcomes.left.sum() / len(outcomes.left)
         values_by_name |= _leaving(outcomes, past)
-        parts = shares_of_lengths(outcomes, contents.length)
+        parts = _shares_of_lengths(outcomes, contents.length)
         steps = np.arange(1, len(parts) + 1)
         mean = parts @ steps
         values_by_name["session_length/mean"] = mean
@@ -296,7 +296,7 @@ def _leaving(outcomes: Outcomes, past: Outcomes) -> dict[str, float]:
     }
 
 
-def shares_of_lengths(outcomes: Outcomes, num_steps: int) -> np.ndarray:
+def _shares_of_lengths(outcomes: Outcomes, num_steps: int) -> np.ndarray:
     """The parts of sessions of 1, 2, ... steps, float64 [T], if none were cut before step T (Kaplan
     and Meier 1958, "Nonparametric estimation from incomplete observations"). The last part has the
     sessions that would be longer.
@@ -348,7 +348,7 @@ def samples(outcomes: Outcomes, contents: Contents) -> dict[str, np.ndarray]:
     return values_by_name
 
 
-def bin_edges(values: np.ndarray) -> np.ndarray:
+def _bin_edges(values: np.ndarray) -> np.ndarray:
     """The edges of bins for values [n], float64 [Q + 1]. There is a bin for each whole number where
     that suffices.
     """
