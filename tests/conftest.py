@@ -1,6 +1,7 @@
 """Settings of the test session, made before TensorFlow is imported."""
 
 import gc
+import importlib.util
 import os
 import sys
 from importlib import metadata
@@ -9,8 +10,6 @@ from pathlib import Path
 import gin
 import pytest
 
-# Recipes are modules beside the examples.
-sys.path.append(str(Path(__file__).parents[1] / "examples"))
 os.environ["TF_USE_LEGACY_KERAS"] = "1"
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -35,6 +34,10 @@ import tensorflow as tf
 # Before a test imports TF-Agents.
 import recsim_tf.agents  # noqa: F401
 
+# Recipes are a package beside the examples, whose scripts are named like what they show.
+_RECIPES = Path(__file__).parents[1] / "examples" / "recipes" / "__init__.py"
+_SPEC = importlib.util.spec_from_file_location("recipes", _RECIPES)
+sys.modules["recipes"] = importlib.util.module_from_spec(_SPEC)
 tf.config.threading.set_intra_op_parallelism_threads(1)
 tf.config.threading.set_inter_op_parallelism_threads(1)
 # Graphs are many objects that live long: looking through them for garbage takes a twentieth of the

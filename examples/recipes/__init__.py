@@ -1,0 +1,1 @@
+"""Models and readers of one data set each, which the package leaves to you."""
