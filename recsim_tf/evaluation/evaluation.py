@@ -37,6 +37,10 @@ class Fitted(Protocol):
     def draws(self) -> Mapping[str, np.ndarray]:
         """Draws of the parameters, tables [N, ...] by name; empty if there are none."""
 
+    @property
+    def description(self) -> str:
+        """What the model and the users are, in words that differ for others."""
+
     def start(self, simulator: Simulator, num_users: int, seed: Seed) -> SimulatorState | None:
         """The states in which sessions begin, or None if the models draw the users."""
 
@@ -84,6 +88,7 @@ class Evaluation:
         uncertainty of its parameters, and a sentence on the distance of the policy from its log.
 
     Attributes:
+      num_users, max_steps, seed, jit_compile, fitted: the arguments.
       comparison: the `Comparison` of values and seeds, for the users of a part, or None.
       division: the division of the users of a world that is not shared.
 
@@ -109,8 +114,8 @@ class Evaluation:
         self.num_users = num_users
         self.max_steps = max_steps
         self.seed = seed
-        self._jit_compile = jit_compile
-        self._fitted = fitted
+        self.jit_compile = jit_compile
+        self.fitted = fitted
         compares = bool(compare) or seeds is not None
         if fitted is not None and compares:
             raise ValueError("fitted must be None if values or seeds are compared")
@@ -208,7 +213,7 @@ class Evaluation:
         self, result: PolicyResult, simulator: Simulator, policy: AnyPolicy
     ) -> PolicyResult:
         """A result with an interval and a sentence from the fitted model, if there is one."""
-        fitted = self._fitted
+        fitted = self.fitted
         if fitted is None:
             return result
         if fitted.draws:
@@ -250,12 +255,12 @@ class Evaluation:
         measures = session_measures(simulator.observation_spec().response) | self._measures
         shapes = counting.shapes(measures, simulator)
 
-        @compiled(jit_compile=self._jit_compile, user_steps=0)
+        @compiled(jit_compile=self.jit_compile, user_steps=0)
         def run(seed: tf.Tensor) -> dict[str, tf.Tensor]:
             with paired():
                 start = None
-                if self._fitted is not None:
-                    start = self._fitted.start(simulator, rows, random.split_seed(seed, 3)[2])
+                if self.fitted is not None:
+                    start = self.fitted.start(simulator, rows, random.split_seed(seed, 3)[2])
                 return simulator.fold(
                     function,
                     rows,

@@ -27,6 +27,7 @@ from recsim_tf.evaluation.baselines import (
 )
 from recsim_tf.evaluation.evaluation import Evaluation
 from recsim_tf.evaluation.policy_results import Results
+from recsim_tf.experiment.comparing import environments
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.logs import episodes
 from recsim_tf.policies import StochasticPolicy
@@ -111,17 +112,23 @@ def run_simulation(
             results = evaluation.results(simulation.simulator, simulation.policies_for)
         seconds = time.perf_counter() - started
         if episode_file is None:
-            content = _write(folder, results, seconds)
+            content = _write(folder, simulation.simulator, evaluation, results, seconds)
         else:
             # The file appears last: as long as it is not there, the command can be repeated.
             with episodes.Writer(episode_file, simulation.simulator) as writer:
                 _write_episodes(writer, simulation, evaluation)
-                content = _write(folder, results, seconds)
+                content = _write(folder, simulation.simulator, evaluation, results, seconds)
     print(results)
     return content
 
 
-def _write(folder: RunDirectory, results: Results, seconds: float) -> dict[str, Any]:
+def _write(
+    folder: RunDirectory,
+    simulator: Simulator,
+    evaluation: Evaluation,
+    results: Results,
+    seconds: float,
+) -> dict[str, Any]:
     """Writes the files of the run, and returns the content of results.json."""
     content = {
         **results.as_json(),
@@ -135,6 +142,7 @@ def _write(folder: RunDirectory, results: Results, seconds: float) -> dict[str, 
     folder.write(
         {
             "operative_config.gin": gin.operative_config_str(),
+            environments.FILE: environments.content_of(simulator, evaluation, str(folder.path)),
             "sessions.csv": outputs.sessions_table(results),
             "values.png": outputs.plot_values(results) if compared else None,
             "returns.png": outputs.plot_returns(results) if several else None,

@@ -19,6 +19,7 @@ from tf_agents.policies import policy_saver
 from recsim_tf.evaluation import outputs
 from recsim_tf.evaluation.evaluation import Evaluation
 from recsim_tf.evaluation.policy_results import PolicyResult
+from recsim_tf.experiment.comparing import environments
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.experiment.runs.process import quietly
 from recsim_tf.support.errors import UsageError
@@ -149,7 +150,14 @@ class TrainingRun:
                         flush=True,
                     )
                 folder.rewind_metrics(-1 if restored is None else restored)
-                folder.write({"operative_config.gin": gin.operative_config_str()})
+                folder.write(
+                    {
+                        "operative_config.gin": gin.operative_config_str(),
+                        environments.FILE: environments.content_of(
+                            self.training.simulator, self._evaluation, str(folder.path)
+                        ),
+                    }
+                )
             yield
 
     def stopped(self, signal: int) -> StoppedError:

@@ -91,7 +91,7 @@ def notes(comparison: Comparison) -> list[str]:
 
 
 def _warnings(comparison: Comparison) -> list[str]:
-    """The differences of the environments, a line for each binding."""
+    """The differences of the environments, a line for each part."""
     lines = [
         f"  {name}: {', '.join(f'{value} in {run}' for run, value in values.items())}"
         for name, values in comparison.differences().items()
@@ -166,7 +166,7 @@ def comparison_page(comparison: Comparison, folders: Mapping[str, Path]) -> str:
     sections = [Section("Policies", [*charts, table, *map(Note, notes(comparison))])]
     if differences := comparison.differences():
         introduction.append(f"{_DIFFERENT}.")
-        rows = [{"binding": name, **values} for name, values in differences.items()]
+        rows = [{"part": name, **values} for name, values in differences.items()]
         sections.append(Section("Environments", [Table(rows)]))
     runs = [
         {"run": name, "seed of the users": _seeds(comparison, name), "folder": [str(folder)]}

@@ -1,113 +1,19 @@
-"""Finished runs: the returns of each policy and user, and the environment by its bindings."""
+"""Finished runs: the returns of each policy and user, and the environment."""
 
 import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import gin
 import numpy as np
 
-# Imported for the names that it gives to gin files.
 from recsim_tf.core.base.validation import check_different
-from recsim_tf.experiment import config  # noqa: F401
-from recsim_tf.experiment.gin.binding_errors import reading
-from recsim_tf.experiment.gin.bindings import Reference, values
+from recsim_tf.experiment.comparing import environments
+from recsim_tf.experiment.comparing.environments import Environment
 from recsim_tf.logs.tables.parsing import pandas
 from recsim_tf.support.errors import UsageError, one_line
 from recsim_tf.support.files import read_json
 from recsim_tf.support.means import Mean
-
-# What users meet does not depend on functions and classes of these modules.
-_OTHER_MODULES = (
-    *("recsim_tf.adapters", "recsim_tf.agents", "recsim_tf.evaluation", "recsim_tf.experiment"),
-    *("recsim_tf.policies", "recsim_tf.conversations.elicitation", "tf_agents", "tf_keras"),
-)
-# Bindings on which it depends nevertheless, by the names that they have here: trainings and
-# simulations name their environment differently.
-_OTHER_BINDINGS = {
-    "experiment.simulator": "simulator",
-    "simulate.simulator": "simulator",
-    "Evaluation.max_steps": "Evaluation.max_steps",
-    "Evaluation.fitted": "Evaluation.fitted",
-}
-# Bindings on which the draws of users depend besides.
-_OF_DRAWS = ("Evaluation.num_replicas", "Evaluation.jit_compile")
-MISSING = "not bound"
-
-
-class Environment(NamedTuple):
-    """The environment of an evaluation, and its seed."""
-
-    bindings: dict[str, str]  # what is bound, by its name
-    seed: Any
-    draws: tuple[str, ...] = ()  # what else the draws of users depend on
-
-    def differences(self, other: "Environment") -> dict[str, tuple[str, str]]:
-        """The values of both by the name of each binding in which they differ.
-
-        A function or class that only one of the environments used does not count, since a binding
-        or the code of another one has led to it.
-        """
-        shared = {_owner(name) for name in self.bindings}
-        shared &= {_owner(name) for name in other.bindings}
-        pairs = {
-            name: (self.bindings.get(name, MISSING), other.bindings.get(name, MISSING))
-            for name in sorted(self.bindings | other.bindings)
-            if _owner(name) in shared
-        }
-        return {name: values for name, values in pairs.items() if values[0] != values[1]}
-
-    def is_like(self, other: "Environment") -> bool:
-        """True if the users of both are the same ones: user u of both draws the same."""
-        are_drawn_alike = (self.seed, self.draws) == (other.seed, other.draws)
-        return are_drawn_alike and not self.differences(other)
-
-    def with_seed(self, seed: int | None) -> "Environment":
-        """The environment with another seed, if one is given."""
-        return self if seed is None else self._replace(seed=seed)
-
-
-def read_environment(file: Path) -> Environment:
-    """The environment that the operative configuration of a run describes. What was made in Python
-    is not in it, and is like that of no other run.
-
-    Nothing that the file names is imported: functions and classes of the user's own modules count
-    as parts of the environment. Raises a UsageError if the file cannot be read, with its line.
-    """
-    unknown = f"made in Python, in {file.parent}"
-    with reading([file]):
-        bound = values(file)
-    # The values of macros stand in the place of the macros.
-    all_bindings = {
-        name: bound.get(value, value) if isinstance(value, Reference) else value
-        for name, value in bound.items()
-        if not name.startswith("%")
-    }
-    bindings = {"simulator": unknown}
-    for name, value in all_bindings.items():
-        if name in _OTHER_BINDINGS or not _is_elsewhere(_owner(name)):
-            bindings[_OTHER_BINDINGS.get(name, name)] = _text(value)
-    draws = tuple(_text(all_bindings.get(name)) for name in _OF_DRAWS)
-    return Environment(bindings, all_bindings.get("Evaluation.seed", unknown), draws)
-
-
-def _owner(name: str) -> str:
-    """The function or class whose binding has this name."""
-    return name.rpartition(".")[0]
-
-
-def _is_elsewhere(owner: str) -> bool:
-    try:
-        module = gin.get_configurable(owner.rpartition("/")[2]).__module__
-    except (KeyError, ValueError):  # It is not known here, or of several.
-        return False
-    return module.startswith(_OTHER_MODULES)
-
-
-def _text(value: Any) -> str:
-    return str(value) if isinstance(value, Reference) else repr(value)
-
 
 # `recsim-tf evaluate` writes the values that it compares into a folder in this one of the run.
 _EVALUATIONS = "evaluations"
@@ -206,12 +112,12 @@ def read_run(path: Path, name: str) -> list[Returns]:
       UsageError: if it is not the folder of a run, or of one that has not ended.
       ValueError: if a file of it is damaged.
     """
-    operative = _operative_config(path)
+    environment_file = _environment_file(path)
     results = read_json(path / _RESULTS, _Results.of, _ADVICE)
     if not results.policies:
         raise UsageError(f"RUN {path} must be a run of policies, {_RESULTS} has none")
     returns = _read_returns(path / _SESSIONS)
-    environment = read_environment(operative)
+    environment = read_json(environment_file, Environment, _ADVICE)
     policies = []
     for recorded in results.policies:
         values = returns.get(recorded.name, np.zeros(0))
@@ -233,22 +139,22 @@ def read_run(path: Path, name: str) -> list[Returns]:
     return policies
 
 
-def _operative_config(path: Path) -> Path:
-    """The operative configuration of a finished run, whose other files are there too."""
+def _environment_file(path: Path) -> Path:
+    """The file of the environment of a finished run, whose other files are there too."""
     if not path.is_dir():
         raise UsageError(f"RUN {path} must be the folder of a run, there is no such folder")
     absolute = path.resolve()
     run = absolute.parents[1] if absolute.parent.name == _EVALUATIONS else path
     if not (run / "config.gin").is_file():
         raise UsageError(f"RUN {path} must be the folder of a run, it has no config.gin")
-    operative = run / "operative_config.gin"
-    for file in (path / _RESULTS, path / _SESSIONS, operative):
+    environment = run / environments.FILE
+    for file in (path / _RESULTS, path / _SESSIONS, environment):
         if not file.is_file():
             raise UsageError(
                 f"RUN {path} must be a finished run of train, evaluate or simulate, it has no"
                 f" {file.name}"
             )
-    return operative
+    return environment
 
 
 def _read_returns(file: Path) -> dict[str, np.ndarray]:

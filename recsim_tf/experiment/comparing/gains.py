@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow_probability as tfp
 
-from recsim_tf.experiment.comparing.finished import MISSING, Environment, Returns, mean_of_users
+from recsim_tf.experiment.comparing.environments import MISSING, Environment
+from recsim_tf.experiment.comparing.finished import Returns, mean_of_users
 from recsim_tf.support.errors import UsageError, instead
 from recsim_tf.support.means import Mean
 
@@ -88,12 +89,12 @@ class Comparison(NamedTuple):
         }
 
     def differences(self) -> dict[str, dict[str, str]]:
-        """The bindings in which environments differ from the reference's, by name and run."""
+        """The parts in which environments differ from the reference's, by name and run."""
         environments = self.environments
         first = next(iter(environments.values()))
         names = {name for each in environments.values() for name in first.differences(each)}
         return {
-            name: {run: each.bindings.get(name, MISSING) for run, each in environments.items()}
+            name: {run: each.parts.get(name, MISSING) for run, each in environments.items()}
             for name in sorted(names)
         }
 

@@ -61,13 +61,12 @@ def all_statements(files: Sequence[str | Path], bindings: Sequence[str]) -> Iter
         yield from config_parser.ConfigParser(binding, _Written())
 
 
-def values(source: Path | str) -> dict[str, Any]:
-    """The values in a gin file, or in the text of one, by the names of their bindings, such as
+def values(text: str) -> dict[str, Any]:
+    """The values in the text of a gin file, by the names of their bindings, such as
     "train.num_iterations". The names of macros are such as "%size".
     """
-    written = statements(source) if isinstance(source, Path) else all_statements([], [source])
     bound = {}
-    for statement in written:
+    for statement in all_statements([], [text]):
         if isinstance(statement, config_parser.BindingStatement):
             name = f"{statement.scope}/{statement.selector}".lstrip("/")
             name = f"{name}.{statement.arg_name}" if statement.arg_name else f"%{name}"

@@ -42,6 +42,7 @@ class FittedModel:
 
     Attributes:
       draws: the draws of the parameters, tables [N, ...] by name; empty without a folder.
+      description: what the model and the users are, in words that differ for others.
 
     Raises:
       ValueError: without a folder and a log, for `users_of_log` without a log, and for a model
@@ -61,6 +62,8 @@ class FittedModel:
         if users_of_log and log is None:
             raise ValueError("FittedModel.users_of_log needs FittedModel.log, got None")
         self._users_of_log = users_of_log
+        users = f"the {self._log.num_sessions:,} users of a log" if users_of_log else "drawn users"
+        self.description = f"a model of {folder}, with {users}"
         self.draws: Mapping[str, np.ndarray] = {}
         if folder is not None:
             self.draws = load_model(folder, imports).draws

@@ -72,12 +72,11 @@ def test_two_trainings_are_compared_in_a_table_a_sentence_a_page_and_figures(run
 
 
 def test_environments_that_differ_are_compared_and_told(runs, capfd):
-    environment = ENVIRONMENT.replace("slate_size = 3", "slate_size = 2")
-    write_run(runs / "narrow", {"Random": RANDOM + 1.0}, environment)
+    write_run(runs / "narrow", {"Random": RANDOM + 1.0}, {**ENVIRONMENT, "slate_size": "2"})
     output = runs / "compared"
     printed = succeed(capfd, "compare", runs / "first", runs / "narrow", f"--output={output}")
     assert "The environments differ, so gains are not of policies alone:" in printed
-    assert "  interest_evolution.slate_size: 3 in first, 2 in narrow\n" in printed
+    assert "  slate_size: 3 in first, 2 in narrow\n" in printed
     (row,) = (line for line in printed.splitlines() if line.startswith("Random (narrow)"))
     assert "independent" in row
     page = read_page(output / "report.html")
@@ -118,11 +117,15 @@ def test_a_single_world_has_no_interval_and_no_difference(tmp_path, capfd):
                 "RUN {run} must be a finished run of train, evaluate or simulate, it has no"
                 f" {name}",
             )
-            for name in ("results.json", "sessions.csv", "operative_config.gin")
+            for name in ("results.json", "sessions.csv", "environment.json")
         ),
         (
             lambda run: (run / "results.json").write_text('{"fit": 3}'),
             "RUN {run} must be a run of policies, results.json has none",
+        ),
+        (
+            lambda run: (run / "environment.json").write_text('{"seed": 3}'),
+            "{run}/environment.json is damaged (TypeError:",
         ),
         (
             lambda run: (run / "results.json").write_text('{"policies": [{"name": "a"}]}'),

@@ -6,18 +6,19 @@ from typing import Any
 
 import numpy as np
 
-ENVIRONMENT = """
-simulate.simulator = @interest_evolution()
-interest_evolution.slate_size = 3
-InterestEvolutionUsers.time_budget = 200.0
-Evaluation.max_steps = 20
-"""
+ENVIRONMENT = {
+    "simulator": "Simulator",
+    "slate_size": "3",
+    "users": "InterestEvolutionUsers",
+    "users.time_budget": "200.0",
+    "Evaluation.max_steps": "20",
+}
 
 
 def write_run(
     folder: Path,
     policies: dict[str, Any],
-    environment: str = ENVIRONMENT,
+    environment: dict[str, str] = ENVIRONMENT,
     seed: int = 1,
     users_per_world: int = 1,
     **content: Any,
@@ -27,14 +28,15 @@ def write_run(
     Args:
       folder: to be made.
       policies: the returns of all users, by policy.
-      environment: lines of the operative configuration.
+      environment: the parts of its environment, by name.
       seed: of the evaluation.
       users_per_world: users who share a corpus.
       content: more of results.json, such as `train={}`.
     """
     folder.mkdir(parents=True)
     (folder / "config.gin").write_text("")
-    (folder / "operative_config.gin").write_text(f"{environment}\nEvaluation.seed = {seed}\n")
+    described = {"parts": environment, "seed": seed, "draws": [1, None]}
+    (folder / "environment.json").write_text(json.dumps(described))
     results, rows = [], ["policy,user,return,steps"]
     for name, values in policies.items():
         returns = np.asarray(values, float)

@@ -52,7 +52,7 @@ def test_users_are_the_same_ones_with_the_same_environment_seed_and_number(tmp_p
         "first": {},
         "again": {},
         "seed": {"seed": 2},
-        "other": {"environment": "simulate.simulator = @news()"},
+        "other": {"environment": {"users": "Readers"}},
     }
     policies = {
         name: read_run(write_run(tmp_path / name, {"a": RETURNS[0]}, **more), name)[0]

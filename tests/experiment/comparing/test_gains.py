@@ -6,11 +6,12 @@ import pytest
 from scipy import stats
 
 from recsim_tf.experiment.comparing.comparison_report import notes, sentence
-from recsim_tf.experiment.comparing.finished import Environment, Returns
+from recsim_tf.experiment.comparing.environments import Environment
+from recsim_tf.experiment.comparing.finished import Returns
 from recsim_tf.experiment.comparing.gains import compare, gain
 from recsim_tf.support.errors import UsageError
 
-ENVIRONMENT = Environment({"simulator": "@interest_evolution()"}, 1)
+ENVIRONMENT = Environment({"users": "InterestEvolutionUsers"}, 1)
 # Each user has a level of their own, which is the same under all policies.
 LEVELS = np.random.default_rng(0).normal(100.0, 20.0, size=400)
 NOISE = np.random.default_rng(1).normal(0.0, 2.0, size=(3, 400))
@@ -94,12 +95,12 @@ def test_equal_policies_are_one_and_others_of_the_same_name_have_that_of_their_r
     assert comparison.policies["Random"].runs == ("x", "y")
 
 
-def test_bindings_in_which_environments_differ_are_told_for_each_run():
-    other = ENVIRONMENT._replace(bindings={"simulator": "@news()"})
+def test_parts_in_which_environments_differ_are_told_for_each_run():
+    other = ENVIRONMENT._replace(parts={"users": "Readers"})
     policies = [returns("a", run="x"), returns("b", run="y")._replace(environment=other)]
     comparison = compare([[each] for each in policies])
-    values = {"x": "@interest_evolution()", "y": "@news()"}
-    assert comparison.differences() == {"simulator": values}
+    values = {"x": "InterestEvolutionUsers", "y": "Readers"}
+    assert comparison.differences() == {"users": values}
     assert not comparison.gains["b"].is_paired
 
 
