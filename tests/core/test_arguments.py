@@ -16,6 +16,7 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 import recsim_tf
+from recsim_tf import ope
 from recsim_tf.core.base.arguments import (
     ArgumentError,
     Count,
@@ -57,6 +58,7 @@ _SIMULATOR = recsim_tf.interest_evolution()
         (str | os.PathLike, "a.csv"),
         (tfd.Distribution, tfd.Normal(0.0, 1.0)),
         (recsim_tf.Simulator, _SIMULATOR),
+        (ope.Results | Mapping[str, Count], ope.Results({"a": 0})),
         (Any, object()),
         (tf.Tensor, [1.0]),
         ("recsim_tf.Simulator", 3),
