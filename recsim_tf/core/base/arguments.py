@@ -114,11 +114,9 @@ def require(name: str, value: Any, annotation: Any) -> None:
         are_classes = all(_is_class(each) or each is types.NoneType for each in alternatives)
         got = kind_of(value) if are_classes else shown(value)
         raise ArgumentError(f"{name} must be {allowed}, got {got}")
-    # A class of recsim_tf may be a dictionary itself.
-    if any(
-        _is_class(each) and not get_args(each) and not _words(each, value) for each in alternatives
-    ):
-        return
+    classes = [each for each in alternatives if _is_class(each) and not get_args(each)]
+    if not all(_words(each, value) for each in classes):
+        return  # An object of recsim_tf may be a dictionary, of entries that it checks itself.
     for each in alternatives:
         is_dict = get_origin(each) is Mapping
         if (entry := _entry(each)) and (isinstance(value, Mapping) if is_dict else _is_list(value)):

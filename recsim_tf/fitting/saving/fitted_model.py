@@ -62,7 +62,8 @@ class FittedModel:
         if users_of_log and log is None:
             raise ValueError("FittedModel.users_of_log needs FittedModel.log, got None")
         self._users_of_log = users_of_log
-        users = f"the {self._log.num_sessions:,} users of a log" if users_of_log else "drawn users"
+        number = 0 if self._log is None else self._log.num_sessions
+        users = f"{number:,} logged users" if users_of_log else "drawn users"
         self.description = f"a model of {folder}, with {users}"
         self.draws: Mapping[str, np.ndarray] = {}
         if folder is not None:
