@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from recsim_tf.core import random
-from recsim_tf.core.base.arguments import AtLeast, Count, checked, configurable
+from recsim_tf.core.base.arguments import AtLeast, Count, checked, configurable, kind_of
 from recsim_tf.core.base.types import Nest, Policy, Seed, SimulatorState, Transition
 from recsim_tf.core.runs import replicas
 from recsim_tf.core.runs.division import Division
@@ -117,6 +117,8 @@ class Evaluation:
         self.jit_compile = jit_compile
         self.fitted = fitted
         compares = bool(compare) or seeds is not None
+        if not isinstance(fitted, Fitted | None):
+            raise ValueError(f"fitted must be a FittedModel, got {kind_of(fitted)}")
         if fitted is not None and compares:
             raise ValueError("fitted must be None if values or seeds are compared")
         self._given = Division(num_replicas or 1) if num_replicas or compares else None

@@ -41,7 +41,7 @@ def plot(
 def _draw(axes: Any, result: Result, truth: Estimate | None = None) -> None:
     rows = list(result.items())
     shown = [result.logged.interval]
-    shown += [each.interval for each in result.values() if each.verdict.is_believable]
+    shown += [each.interval for each in result.values() if each.verdict.is_usable]
     shown += [] if truth is None else [truth.interval]
     margin = 0.25 * np.ptp(shown) or 1.0
     left, right = np.min(shown) - margin, np.max(shown) + margin
@@ -49,17 +49,17 @@ def _draw(axes: Any, result: Result, truth: Estimate | None = None) -> None:
     axes.set_xlim(left, right)
     place = {"transform": axes.get_yaxis_transform(), "color": "0.4"}
     for row, (_, estimate) in enumerate(rows):
-        is_believable = estimate.verdict.is_believable
+        is_usable = estimate.verdict.is_usable
         low, high = estimate.interval
         axes.errorbar(
             estimate.value,
             row,
             xerr=[[estimate.value - low], [high - estimate.value]],
             fmt="o",
-            color="C0" if is_believable else "0.6",
-            markerfacecolor="C0" if is_believable else "white",
+            color="C0" if is_usable else "0.6",
+            markerfacecolor="C0" if is_usable else "white",
             capsize=4,
-            linewidth=2 if is_believable else 1,
+            linewidth=2 if is_usable else 1,
         )
         if estimate.value > right:
             axes.text(

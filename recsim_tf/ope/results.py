@@ -139,18 +139,18 @@ class Result(dict[str, Estimate]):
 
     @property
     def best(self) -> str | None:
-        """The estimator to read first, or None if no estimate is believed.
+        """The estimator to read first, or None where a fault is seen in each.
 
-        It is the one with the weakest assumptions among the believed estimates, if possible without
-        "with care". An estimator with stronger assumptions takes its place if the interval of its
+        It has the weakest assumptions among estimates without a fault, if possible without "with
+        care". An estimator with stronger assumptions takes its place if the interval of its
         gain is narrower and the log supports its assumptions: both estimates are alike, and their
         difference is precise enough to show a difference of the size of the gain.
         """
-        believed = [name for name, estimate in self.items() if estimate.verdict.is_believable]
-        sure = [name for name in believed if self[name].verdict.word != WITH_CARE]
-        if not believed:
+        usable = [name for name, estimate in self.items() if estimate.verdict.is_usable]
+        sure = [name for name in usable if self[name].verdict.word != WITH_CARE]
+        if not usable:
             return None
-        best, *rest = sorted(sure or believed, key=self._preference)
+        best, *rest = sorted(sure or usable, key=self._preference)
         for name in rest:
             narrower = self._width(name) < self._width(best)
             if narrower and (
@@ -180,7 +180,7 @@ class Result(dict[str, Estimate]):
         brackets at its end.
         """
         rows = []
-        ordered = sorted(self.items(), key=lambda item: not item[1].verdict.is_believable)
+        ordered = sorted(self.items(), key=lambda item: not item[1].verdict.is_usable)
         for name, estimate in [("the log itself", self.logged), *ordered]:
             cells = {
                 "value": number(estimate.value),
@@ -191,7 +191,7 @@ class Result(dict[str, Estimate]):
                 _, low, high = estimate.gain.texts(self.logged.value)
                 cells["beyond the log"] = f"{low} to {high}"
             verdict, weights = estimate.verdict, estimate.weights
-            if not verdict.is_believable:
+            if not verdict.is_usable:
                 cells = {column: f"({cell})" for column, cell in cells.items()}
             size, k = None, None
             if weights is not None:
@@ -279,7 +279,7 @@ class Results(dict[str, Result]):
         gains = {
             by: estimate.difference(second[by], first.level)
             for by, estimate in first.items()
-            if estimate.verdict.is_believable and second[by].verdict.is_believable
+            if estimate.verdict.is_usable and second[by].verdict.is_usable
         }
 
         def rank(by: str) -> tuple[bool, float]:

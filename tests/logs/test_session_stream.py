@@ -73,11 +73,13 @@ def test_every_session_of_a_stream_is_in_one_minibatch_of_a_pass(file, simulator
 
 @pytest.mark.slow
 def test_bad_streams_are_told(file, simulator):
-    with pytest.raises(ValueError, match="sessions_at_once must be at least 1, got 0"):
+    with pytest.raises(
+        ValueError, match="sessions_at_once must be an integer of at least 1, got 0"
+    ):
         stream_episodes(file, simulator, 0)
     with pytest.raises(ValueError, match="the log must have at least one session, got none"):
         LogStream(lambda: [])
-    with pytest.raises(ValueError, match="pieces must be a function that returns logs, got list"):
+    with pytest.raises(ValueError, match="pieces must be a function, got list"):
         LogStream([])
     with pytest.raises(ValueError, match=r"held_out must be a separate log, .*, got 0\.1"):
         fit(simulator, PARAMETERS, stream_episodes(file, simulator), held_out=0.1)

@@ -247,10 +247,11 @@ def _entry(annotation: Any) -> Any:
 
 
 def _is_class(annotation: Any) -> bool:
-    """Whether objects are asked for their class: one of recsim_tf, or a function, dict or path."""
+    """Whether objects are asked for their class: one of recsim_tf, or a function, dict or path.
+    Protocols are not: an argument may be converted to an object that has them.
+    """
     kind = get_origin(annotation) or annotation
     is_own = isinstance(kind, type) and kind.__module__.split(".")[0] == "recsim_tf"
-    # Protocols cannot be asked for objects.
     return kind in _WORDS or (is_own and Protocol not in kind.__bases__)
 
 

@@ -90,9 +90,7 @@ def rank(context: Context) -> Ranking | str:
             num_simulated=_NUM_SIMULATED,
             seed=context.seed,
         )
-        unseen = tuple(
-            name for name in policies if not results[name]["snips"].verdict.is_believable
-        )
+        unseen = tuple(name for name in policies if not results[name]["snips"].verdict.is_usable)
         seen = [name for name in policies if name not in unseen]
         simulated = {name: _sessions(results[name]["simulated"]) for name in seen}
         logged = {name: _sessions(results[name]["snips"]) for name in seen}

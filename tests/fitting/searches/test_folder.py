@@ -144,7 +144,7 @@ def test_a_damaged_checkpoint_is_told(tmp_path, log):
         file.write_bytes(b"")
     with pytest.raises(ValueError, match=r"checkpoint .*6/search is corrupt"):
         run(log, tmp_path)
-    with pytest.raises(ValueError, match="interval must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="interval must be an integer of at least 1, got 0"):
         Checkpoints(tmp_path, interval=0)
 
 
