@@ -29,6 +29,8 @@ ASSETS = (
     "benchmarks/results/*.json",
     "recsim_tf/worlds/*.py",
     "examples/recipes/*.py",
+    "examples/recipes/*/*.py",
+    "examples/recipes/*.gin",
 )
 
 
