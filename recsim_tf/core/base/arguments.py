@@ -25,6 +25,7 @@ from typing import (
     cast,
     get_args,
     get_origin,
+    overload,
 )
 
 import gin
@@ -155,6 +156,14 @@ def checked(target: T) -> T:
     # gin reads the names of arguments from it.
     guarded.__signature__ = signature  # type: ignore[attr-defined]
     return cast(T, guarded)
+
+
+@overload
+def configurable(name: T) -> T: ...
+
+
+@overload
+def configurable(name: str | None = None, **options: Any) -> Callable[[T], T]: ...
 
 
 def configurable(name: Any = None, **options: Any) -> Any:
