@@ -78,7 +78,6 @@ PULLS = tf.ones([1, 2])
         # Simulations.
         (lambda: evolution(Users(step_penalty=[0.5] * 3)).reset(4, seed=0), OF_USERS),
         (lambda: evolution(Users(step_penalty=[0.5] * 3), num_users=4), OF_USERS),
-        # Agents.
         # Policies and gradients.
         (
             lambda: ClickScores(2, optimism_scaling=-1),
@@ -96,7 +95,6 @@ PULLS = tf.ones([1, 2])
             lambda: gradients.relaxed_top_k(tf.zeros([1, 2]), 1, tf.constant(0.0)),
             "temperature must be above 0, got",
         ),
-        # Fits, evaluations and runs.
         # What the check of a model finds.
         (
             lambda: recsim_tf.check(
