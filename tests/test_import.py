@@ -74,6 +74,7 @@ def test_tensorflow_writes_its_log_where_it_is_asked_for():
     assert "cpu_feature_guard" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_simulator_needs_no_extra():
     extras = ["gymnasium", "matplotlib", "pandas", "scipy", "sklearn", "tabulate", "tqdm"]
     code = (

@@ -192,6 +192,7 @@ def test_a_policy_that_is_a_model_is_traced_once_and_again_for_other_fields(simu
     assert shown == [1, 3]
 
 
+@pytest.mark.slow
 def test_a_policy_without_a_hash_is_traced_once_and_again_for_another_key(simulator):
     policy = Settled()
     rollout(simulator, policy)

@@ -22,6 +22,7 @@ def fixture_log(simulator):
     return simulated_log(simulator, 10, 3, seed=1)
 
 
+@pytest.mark.slow
 def test_what_the_log_has_is_kept_and_the_rest_is_drawn_given_the_session(simulator, log):
     # Where a class is logged it is class 0.
     device, eager = log.initial.device, np.where(np.arange(10) < 5, 0, -1).astype(np.int32)

@@ -61,6 +61,7 @@ def test_options_of_an_agent_are_arguments_of_its_function(trained):
     assert trained.agent.name == "SlateQ"
 
 
+@pytest.mark.slow
 def test_the_agent_is_evaluated_beside_the_baselines(trained):
     results = trained.evaluate(_FEW)
     assert [result.name for result in results] == ["Random", "Myopic", "SlateQ"]
@@ -74,6 +75,7 @@ def test_the_policy_takes_the_features_of_the_environment(trained):
     assert slate.shape == [3, 2]
 
 
+@pytest.mark.slow
 def test_a_restored_training_goes_on_as_the_saved_one_did(trained, tmp_path):
     trained.save(tmp_path / "a" / "saved")
     other = _training(baselines=("random", "myopic"))

@@ -42,6 +42,7 @@ def evidence(log, noise):
     return within + of_mean - norm.logpdf(0, 0, noise / number**0.5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("noise", [2.0, 0.01])
 def test_sixteen_points_give_the_evidence_also_where_a_session_tells_all_of_its_user(noise):
     log = log_of(noise)
@@ -74,6 +75,7 @@ def test_points_move_with_the_parameters_when_they_are_adapted_again():
     np.testing.assert_allclose(objective.by_session(), evidence(log, 0.5), atol=0.2)
 
 
+@pytest.mark.slow
 def test_sessions_whose_draw_is_logged_count_as_they_are():
     world = recsim_tf.Simulator(Shoppers(dtype=tf.float64), Numbers(dtype=tf.float64), 2, 2)
     log = simulated_log(world, 12, 3, seed=1)

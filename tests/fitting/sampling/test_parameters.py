@@ -179,6 +179,7 @@ def test_what_cannot_be_sampled_is_named(coin_log, arguments, message):
     assert_refused(lambda: sample_parameters(coin(), **arguments), message)
 
 
+@pytest.mark.slow
 def test_a_fixed_parameter_is_not_sampled(coin_log):
     parameters = {
         "users.click_prob": Parameter(support="unit"),

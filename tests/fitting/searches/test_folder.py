@@ -114,6 +114,7 @@ def test_the_folder_of_another_fit_is_refused_and_kept(tmp_path, log):
     assert json.loads((tmp_path / "fit.json").read_text()) == before
 
 
+@pytest.mark.slow
 def test_another_problem_is_another_fit(tmp_path, log):
     search = Minibatches(passes=1, batch_size=60)
     run(log, tmp_path, search)

@@ -84,6 +84,7 @@ def test_the_rank_correlation_is_kendalls_and_its_interval_knows_the_noise():
     assert low < 0 < high
 
 
+@pytest.mark.slow
 def test_users_with_many_sessions_are_drawn_again_with_all_of_them():
     """Policies that earn the same, and 40 users who each like one of them, 25 times."""
     generator, misses, rounds = np.random.default_rng(0), {True: 0, False: 0}, 60
