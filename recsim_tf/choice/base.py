@@ -89,10 +89,10 @@ class ChoiceDistribution(ShapedDistribution):
             # Scores of empty positions must not reach a gradient.
             scores = tf.where(mask, scores, tf.zeros([], scores.dtype))
         if choice_model.validate:
-            scores = validation.checked(
+            scores = validation.asserted(
                 scores, [(tf.math.is_finite(scores), "scores must be finite")]
             )
-            scores = validation.checked(scores, choice_model.conditions(scores, mask))
+            scores = validation.asserted(scores, choice_model.conditions(scores, mask))
         self.choice_model = choice_model
         self._scores, self._mask = scores, mask
         super().__init__(

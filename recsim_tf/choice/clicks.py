@@ -155,7 +155,7 @@ class ClickModel(Model, abc.ABC):
             for parameter, value in self.parameters().items():
                 probs = tf.convert_to_tensor(value)
                 conditions.append(((probs >= 0) & (probs <= 1), f"{parameter} must be in [0, 1]"))
-            scores = validation.checked(scores, conditions)
+            scores = validation.asserted(scores, conditions)
         if inner is not None and mask is not None:
             # Scores of empty positions must not reach a gradient.
             inner = tf.where(mask, inner, 0)

@@ -60,7 +60,7 @@ class PlackettLuce(Model):
         scores = fill_empty(scores, mask, 0.0)
         if self.validate:
             is_finite = at_documents(tf.math.is_finite(scores), mask)
-            scores = validation.checked(scores, [(is_finite, "scores must be finite")])
+            scores = validation.asserted(scores, [(is_finite, "scores must be finite")])
         masses = known_numbers("no_click_mass", self.no_click_mass)
         if masses is not None and np.isneginf(masses).all():
             return distributions.PlackettLuce(scores, self.num_choices, mask)

@@ -39,7 +39,7 @@ class Fitted(Protocol):
 
     @property
     def description(self) -> str:
-        """What the model and the users are, in words that differ for others."""
+        """What results depend on, in words that differ for another model or log."""
 
     def start(self, simulator: Simulator, num_users: int, seed: Seed) -> SimulatorState | None:
         """The states in which sessions begin, or None if the models draw the users."""

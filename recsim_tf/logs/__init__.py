@@ -10,7 +10,8 @@ from recsim_tf.logs.datasets.movielens import read_movielens, read_movies
 from recsim_tf.logs.datasets.open_bandit import open_bandit_log, page_log, read_open_bandit
 from recsim_tf.logs.datasets.result_pages import read_result_pages
 from recsim_tf.logs.exports import to_minari, to_rlds
-from recsim_tf.logs.log import Labels, Log, LogStream, SlateLogProbs
+from recsim_tf.logs.log import Labels, Log, SlateLogProbs
+from recsim_tf.logs.log_stream import LogStream
 from recsim_tf.logs.logged_documents import Logged, with_logged_candidates
 from recsim_tf.logs.obp import from_obp, to_obp
 from recsim_tf.logs.observed_logs import with_observations

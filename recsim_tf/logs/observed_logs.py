@@ -15,7 +15,8 @@ from recsim_tf.core.runs.execution import compiled, traced_call
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.logs.episodes import Session, session_spec
 from recsim_tf.logs.hidden_users import is_of
-from recsim_tf.logs.log import Log, LogStream, Sessions, repeat_last_step
+from recsim_tf.logs.log import Log, Sessions, repeat_last_step
+from recsim_tf.logs.log_stream import LogStream
 from recsim_tf.logs.logged_documents import following, without_log
 from recsim_tf.logs.missing import Part, draw_parts, lacking
 from recsim_tf.logs.observations import observations

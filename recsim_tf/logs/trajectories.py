@@ -22,7 +22,8 @@ from recsim_tf.core.simulator import Simulator
 from recsim_tf.logs import episodes
 from recsim_tf.logs.densities import densities
 from recsim_tf.logs.episodes import Session, session_spec
-from recsim_tf.logs.log import Log, LogStream, SlateLogProbs, repeat_last_step
+from recsim_tf.logs.log import Log, SlateLogProbs, repeat_last_step
+from recsim_tf.logs.log_stream import LogStream
 from recsim_tf.logs.logged_documents import without_log
 from recsim_tf.logs.observations import observed
 from recsim_tf.policies.random import random_policy

@@ -49,16 +49,14 @@ class Range(NamedTuple):
         variable, and a tensor whose value is not known yet, pass.
         """
         number = value
-        if tf.is_tensor(value):
+        if tf.is_tensor(value) and (value.dtype.is_floating or value.dtype.is_integer):
             number = known_numbers("value", value)
             if number is None:
                 return None
-        is_number = tf.is_tensor(value) or (
-            isinstance(value, numbers.Real) and not isinstance(value, bool)
-        )
-        if is_number and not np.ndim(number) and self._holds(number):
-            return None
-        return self.described() or "finite"
+        elif not isinstance(value, numbers.Real) or isinstance(value, bool):
+            return self.described() or "finite"
+        holds = not np.ndim(number) and self._holds(number)
+        return None if holds else self.described() or "finite"
 
     def _holds(self, number: Any) -> bool:
         is_finite = abs(number) <= _LARGEST or number in self._infinite_ends()

@@ -29,7 +29,7 @@ def check(condition: tf.Tensor, message: str) -> list[tf.Operation]:
     return [tf.debugging.Assert(tf.reduce_all(condition), [message])]
 
 
-def checked(tensor: tf.Tensor, conditions: Sequence[tuple[tf.Tensor, str]]) -> tf.Tensor:
+def asserted(tensor: tf.Tensor, conditions: Sequence[tuple[tf.Tensor, str]]) -> tf.Tensor:
     """Returns the tensor, after its (condition, message) pairs have been checked."""
     with tf.control_dependencies(
         [op for condition, message in conditions for op in check(condition, message)]
@@ -208,7 +208,7 @@ def check_slate_values(slate: tf.Tensor, num_candidates: int, allow_duplicates: 
         repeated = (ranked[:, 1:] == ranked[:, :-1]) & (ranked[:, 1:] >= 0)
         message = "slate must not show a document twice (allow_duplicates=False)"
         conditions.append((~repeated, message + _first(ranked[:, 1:], repeated)))
-    return checked(slate, conditions)
+    return asserted(slate, conditions)
 
 
 def _first(slate: tf.Tensor, wrong: tf.Tensor) -> str:

@@ -116,7 +116,7 @@ def check_values(source: TakesTurns, turn: Turn, allow_duplicates: bool) -> Turn
         *_in_range(turn.query, source.query_spec),
         *source.turn_conditions(Turn(slate, turn.query)),
     ]
-    return Turn(validation.checked(slate, conditions), turn.query)
+    return Turn(validation.asserted(slate, conditions), turn.query)
 
 
 def some_turn(source: TakesTurns, num_users: int) -> Turn:

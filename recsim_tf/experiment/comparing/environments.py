@@ -27,8 +27,8 @@ class Environment(NamedTuple):
     draws: Any = None  # what else the draws of users depend on
 
     def differences(self, other: "Environment") -> dict[str, tuple[str, str]]:
-        """The values of both by the name of each part in which they differ. Parts of a model of
-        another class do not count, since its class differs.
+        """The values of both by the name of each part that both have and in which they differ. A
+        part that one lacks follows from another class of a model.
         """
         return {
             name: (value, other.parts[name])
@@ -65,7 +65,7 @@ def content_of(simulator: Simulator, evaluation: Evaluation, folder: str) -> dic
 def _parts(name: str, encoded: Any, arrays: dict[str, np.ndarray]) -> Iterator[tuple[str, str]]:
     """The classes of models, and the values of their fields, by names as `parameters` has them."""
     if isinstance(encoded, dict) and "class" in encoded:
-        yield name, encoded["class"].partition(":")[2]
+        yield name, encoded["class"]
         for field, value in encoded["fields"].items():
             inner = f"{name}.{field}".removeprefix("simulator.")
             yield from _parts(inner, value, arrays)

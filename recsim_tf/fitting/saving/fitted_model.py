@@ -1,5 +1,6 @@
 """Evaluations with a fitted model: what the log leaves open about their results."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from recsim_tf.core.simulator import Simulator
 from recsim_tf.fitting.saving.models import load_model
 from recsim_tf.fitting.support import slate_support
 from recsim_tf.logs.arguments import log_of
+from recsim_tf.logs.log import digest_of
 from recsim_tf.logs.plans import logged_users
 
 _NUM_USERS = 1000  # users of a simulated policy, about
@@ -42,7 +44,6 @@ class FittedModel:
 
     Attributes:
       draws: the draws of the parameters, tables [N, ...] by name; empty without a folder.
-      description: what the model and the users are, in words that differ for others.
 
     Raises:
       ValueError: without a folder and a log, for `users_of_log` without a log, and for a model
@@ -62,9 +63,6 @@ class FittedModel:
         if users_of_log and log is None:
             raise ValueError("FittedModel.users_of_log needs FittedModel.log, got None")
         self._users_of_log = users_of_log
-        number = 0 if self._log is None else self._log.num_sessions
-        users = f"{number:,} logged users" if users_of_log else "drawn users"
-        self.description = f"a model of {folder}, with {users}"
         self.draws: Mapping[str, np.ndarray] = {}
         if folder is not None:
             self.draws = load_model(folder, imports).draws
@@ -73,6 +71,18 @@ class FittedModel:
                     "FittedModel.folder must hold a model with draws of its parameters, got one of"
                     f" a fit without uncertainty, or of too many numbers: {folder}"
                 )
+
+    @property
+    def description(self) -> str:
+        """A digest of what results depend on: the draws of the parameters, and the log where
+        sessions begin with its users.
+        """
+        content = hashlib.sha256()
+        for name, draws in self.draws.items():
+            content.update(name.encode() + np.ascontiguousarray(draws).data)
+        if self._users_of_log:
+            content.update(digest_of(self._log).encode())
+        return content.hexdigest()[:12]
 
     def start(self, simulator: Simulator, num_users: int, seed: Seed) -> SimulatorState | None:
         """The states in which sessions begin, or None for users of the models."""
