@@ -253,7 +253,7 @@ def _held(judged: Judged, name: str) -> list[bool]:
     return [
         each.interval[0] <= judged.truth <= each.interval[1]
         for each in judged.estimates[name]
-        if each.verdict.is_believable
+        if each.verdict.is_promise
     ]
 
 
@@ -293,7 +293,7 @@ def _figures(cases: Mapping[str, Case], judged: Mapping[str, Judged]) -> dict[st
     for results in of("support"):
         errors = _errors(results)
         figures["clicks.support.cdr_vs_direct"] = errors["cdr"] / errors["direct"]
-        refused = [not each.verdict.is_usable for each in results.estimates["cips"]]
+        refused = [not each.verdict.is_believable for each in results.estimates["cips"]]
         figures["clicks.support.cips_refused"] = float(np.mean(refused))
     figures["clicks.false_alarms"] = float(np.mean([_contradicted(each) for each in of("right")]))
     return figures

@@ -93,12 +93,12 @@ def _shares(case: Case, settings: Settings) -> tuple[dict[str, float], Mapping[s
             num_simulated=200 if settings.quick else 5000,
         )
         one, other = (results[name]["calibrated"] for name in policies)
-        believed_both.append(one.verdict.is_believable and other.verdict.is_believable)
+        believed_both.append(one.verdict.is_promise and other.verdict.is_promise)
         if believed_both[-1]:
             held.append(_holds(one.difference(other, 0.95), first - second))
         surest = results.difference("first", "second")
         if surest is not None and all(
-            results[name][surest[0]].verdict.is_believable for name in policies
+            results[name][surest[0]].verdict.is_promise for name in policies
         ):
             surest_held.append(_holds(surest[1], first - second))
             used[surest[0]] = used.get(surest[0], 0) + 1

@@ -197,7 +197,7 @@ def _fitted(settings: Settings, rows: list) -> dict[str, float]:
                 f"{100 * errors.mean():+.2f} ± {100 * errors.std(ddof=1) / number**0.5:.2f}",
                 f"{100 * figures[f'fitted.{name}_rmse']:.2f}",
                 f"{held / number:.2f}",
-                f"{np.mean([each.verdict.is_believable for each in of_estimator]):.2f}",
+                f"{np.mean([each.verdict.is_promise for each in of_estimator]):.2f}",
             )
         )
     return {**figures, "fitted.intervals_hold": figures["fitted.calibrated_intervals_hold"]}

@@ -159,7 +159,7 @@ def study(
             estimates = [each.estimate(name, estimator, _LEVEL, part) for each, part in logs]
             values = np.array([estimate.value for estimate in estimates]) / expected - 1
             low, high = np.array([estimate.interval for estimate in estimates]).T
-            believed = [estimate.verdict.is_believable for estimate in estimates]
+            believed = [estimate.verdict.is_promise for estimate in estimates]
             rows.append(
                 StudyRow(
                     name,

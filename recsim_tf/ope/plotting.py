@@ -41,7 +41,7 @@ def plot(
 def _draw(axes: Any, result: Result, truth: Estimate | None = None) -> None:
     rows = list(result.items())
     shown = [result.logged.interval]
-    shown += [each.interval for each in result.values() if each.verdict.is_usable]
+    shown += [each.interval for each in result.values() if each.verdict.is_believable]
     shown += [] if truth is None else [truth.interval]
     margin = 0.25 * np.ptp(shown) or 1.0
     left, right = np.min(shown) - margin, np.max(shown) + margin
@@ -49,7 +49,7 @@ def _draw(axes: Any, result: Result, truth: Estimate | None = None) -> None:
     axes.set_xlim(left, right)
     place = {"transform": axes.get_yaxis_transform(), "color": "0.4"}
     for row, (_, estimate) in enumerate(rows):
-        is_usable = estimate.verdict.is_usable
+        is_usable = estimate.verdict.is_believable
         low, high = estimate.interval
         axes.errorbar(
             estimate.value,

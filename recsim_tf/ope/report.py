@@ -90,7 +90,7 @@ def _agreement_sentences(result: Result) -> list[str]:
         estimate
         for estimate in result.values()
         if estimate.is_by_model != by_model
-        and estimate.verdict.is_usable
+        and estimate.verdict.is_believable
         and estimate.gain is not None
     ]
     if best.gain is None:

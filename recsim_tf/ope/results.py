@@ -146,7 +146,7 @@ class Result(dict[str, Estimate]):
         gain is narrower and the log supports its assumptions: both estimates are alike, and their
         difference is precise enough to show a difference of the size of the gain.
         """
-        usable = [name for name, estimate in self.items() if estimate.verdict.is_usable]
+        usable = [name for name, estimate in self.items() if estimate.verdict.is_believable]
         sure = [name for name in usable if self[name].verdict.word != WITH_CARE]
         if not usable:
             return None
@@ -180,7 +180,7 @@ class Result(dict[str, Estimate]):
         brackets at its end.
         """
         rows = []
-        ordered = sorted(self.items(), key=lambda item: not item[1].verdict.is_usable)
+        ordered = sorted(self.items(), key=lambda item: not item[1].verdict.is_believable)
         for name, estimate in [("the log itself", self.logged), *ordered]:
             cells = {
                 "value": number(estimate.value),
@@ -191,7 +191,7 @@ class Result(dict[str, Estimate]):
                 _, low, high = estimate.gain.texts(self.logged.value)
                 cells["beyond the log"] = f"{low} to {high}"
             verdict, weights = estimate.verdict, estimate.weights
-            if not verdict.is_usable:
+            if not verdict.is_believable:
                 cells = {column: f"({cell})" for column, cell in cells.items()}
             size, k = None, None
             if weights is not None:
@@ -279,7 +279,7 @@ class Results(dict[str, Result]):
         gains = {
             by: estimate.difference(second[by], first.level)
             for by, estimate in first.items()
-            if estimate.verdict.is_usable and second[by].verdict.is_usable
+            if estimate.verdict.is_believable and second[by].verdict.is_believable
         }
 
         def rank(by: str) -> tuple[bool, float]:
@@ -359,7 +359,7 @@ def _number_rows(result: Result) -> list[dict[str, Any]]:
             "gain to": gain.interval[1],
             "effective sessions": np.nan if weights is None else weights.effective_sample_size,
             "k-hat": np.nan if weights is None else weights.pareto_k,
-            "believed": estimate.verdict.is_believable,
+            "believed": estimate.verdict.is_promise,
             "read first": name == best,
             "verdict": estimate.verdict.word,
             "reason": estimate.verdict.reason,

@@ -293,7 +293,7 @@ def _with_bias(estimate: Estimate, gain: Mean, bias: Bias, level: float) -> Esti
     """
     low, high = widened(Mean(estimate.value, estimate.standard_error), bias, level)
     verdict = estimate.verdict
-    if verdict.is_usable:
+    if verdict.is_believable:
         verdict = Verdict.of(estimate.value, (high - low) / 2)
     return estimate._replace(
         interval=(low, high),

@@ -32,12 +32,12 @@ class Verdict(NamedTuple):
         return f"{self.word}: {self.reason}" if self.reason else self.word
 
     @property
-    def is_usable(self) -> bool:
+    def is_believable(self) -> bool:
         """True if no fault is seen: the word is neither "not believable" nor "cannot tell"."""
         return self.word not in (NOT_BELIEVABLE, CANNOT_TELL)
 
     @property
-    def is_believable(self) -> bool:
+    def is_promise(self) -> bool:
         """True if the word promises that intervals hold: "believable" or "wide"."""
         return self.word in (BELIEVABLE, WIDE)
 
@@ -46,7 +46,7 @@ class Verdict(NamedTuple):
         where all reasons are empty, or where it is not believable.
         """
         given = [reason for reason in reasons if reason]
-        if not given or not self.is_usable:
+        if not given or not self.is_believable:
             return self
         return Verdict(WITH_CARE, "; ".join(given))
 

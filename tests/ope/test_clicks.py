@@ -128,7 +128,7 @@ def test_right_models_give_the_value_of_the_new_ranking(click_model):
     for estimate in result.values():
         error = np.hypot(estimate.standard_error, truth.standard_error)
         assert abs(estimate.value - truth.value) <= 3 * error
-        assert estimate.verdict.is_believable, estimate.verdict
+        assert estimate.verdict.is_promise, estimate.verdict
 
 
 @pytest.mark.slow
@@ -137,7 +137,7 @@ def test_attraction_cancels_where_positions_alone_decide_on_examination():
     right, with_wrong = judged(log, LIST), judged(log, wrong, "cips", "cdr")
     for name in right:
         assert with_wrong[name].value == pytest.approx(right[name].value, rel=1e-4)
-        assert with_wrong[name].verdict.is_believable, with_wrong[name].verdict
+        assert with_wrong[name].verdict.is_promise, with_wrong[name].verdict
 
 
 @pytest.mark.slow
@@ -150,7 +150,7 @@ def test_attraction_that_does_not_cancel_takes_the_promise_away(click_model, is_
     simulator = pages(click_model)
     wrong = with_attraction(ATTRACTION + 1.5 * NEW, simulator)
     verdict = judged(log_of(simulator), wrong)["cips"].verdict
-    assert verdict.is_believable == is_promise, verdict
+    assert verdict.is_promise == is_promise, verdict
 
 
 @pytest.mark.slow
@@ -208,7 +208,7 @@ def test_documents_that_were_not_shown_are_left_to_the_model():
     )
     assert result["cips"].verdict.word == "not believable"
     assert "the model alone is read there" in result["cdr"].verdict.reason or not (
-        result["cdr"].verdict.is_usable
+        result["cdr"].verdict.is_believable
     )
     probabilities = ClickReader(ranking(NEW), many, model).read()
     expected = result["cips"].value + 2 * probabilities.unsupported.sum(1).mean()

@@ -46,7 +46,7 @@ def test_policies_are_compared_by_paired_sessions():
     widths = {
         name: np.ptp(sharp[name].difference(blunt[name], 0.95).interval)
         for name in names
-        if sharp[name].verdict.is_believable and blunt[name].verdict.is_believable
+        if sharp[name].verdict.is_promise and blunt[name].verdict.is_promise
     }
     assert by == min(widths, key=widths.get)
     assert gain.interval[0] < truth(near(3.0)) - truth(near(1.5)) < gain.interval[1]
@@ -111,7 +111,7 @@ def test_what_the_log_contradicts_is_said():
     """Users who choose one of a slate read all of it, not positions one by one."""
     log = log_of_clicks(num_sessions=10_000)
     result = ope.evaluate(near(12.0), log, ["snips", "sniips"])
-    assert result["snips"].verdict.is_usable
+    assert result["snips"].verdict.is_believable
     assert str(result["sniips"].verdict).startswith(
         "not believable: the log contradicts that rewards depend on the position alone: "
     )
@@ -138,7 +138,7 @@ def test_wrong_propensities_are_caught():
     log = log_of_clicks(sharpness=3.0)
     wrong = log._replace(propensity=densities(random_policy(CLICKS), ["slate"])(log))
     assert "the propensities are wrong" in str(ope.evaluate(near(1.0), wrong)["snips"].verdict)
-    assert ope.evaluate(near(1.0), log)["snips"].verdict.is_usable
+    assert ope.evaluate(near(1.0), log)["snips"].verdict.is_believable
 
 
 @pytest.mark.slow
@@ -146,9 +146,9 @@ def test_slates_that_were_never_logged_are_a_missing_part_of_the_weight():
     """The log shows the three candidates that are closest, the policy any of the six."""
     log = log_of_clicks(sharpness=60.0)
     result = ope.evaluate(random_policy(CLICKS), log)
-    assert not result["snips"].verdict.is_usable
+    assert not result["snips"].verdict.is_believable
     believed = ope.evaluate(Deterministic(largest(3, lambda seen: -abs(seen.documents))), log)
-    assert not believed["snips"].verdict.is_usable
+    assert not believed["snips"].verdict.is_believable
 
 
 @pytest.mark.slow

@@ -26,7 +26,7 @@ def cut_log(num_sessions: int, seed: int = 0) -> logs.Log:
 def test_a_model_is_compared_with_sessions_of_the_logs_lengths():
     log, policy = cut_log(2000), near(3.0)
     result = ope.evaluate(policy, log, SIMULATED, model=CLICKS, logging=near(1.0))
-    assert all(estimate.verdict.is_usable for estimate in result.values())
+    assert all(estimate.verdict.is_believable for estimate in result.values())
     again = ope.evaluate(near(1.0), log, SIMULATED, model=CLICKS, logging=near(1.0))
     assert again["simulated"].value == pytest.approx(again.logged.value, rel=0.03)
     # Of sessions of three steps, on average.

@@ -24,7 +24,7 @@ def test_slates_that_are_never_logged_are_counted_by_draws():
     assert missing_support(policy, policy, log) == 0
     result = ope.evaluate(policy, log, logging=rarely(0.0))
     assert "% of the policy's slates are never logged" in result["snips"].verdict.reason
-    assert ope.evaluate(policy, log, logging=policy)["snips"].verdict.is_usable
+    assert ope.evaluate(policy, log, logging=policy)["snips"].verdict.is_believable
 
 
 def test_slates_after_the_end_of_a_session_are_not_counted_as_logged():

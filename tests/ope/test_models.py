@@ -247,7 +247,7 @@ def test_a_fit_without_standard_errors_is_never_believed_without_a_word():
         assert given.value == fitted.value
         assert sentence not in given.verdict.reason
         assert sentence in fitted.verdict.reason
-        assert not fitted.verdict.is_believable
+        assert not fitted.verdict.is_promise
     printed = str(results[1])
     assert sentence in printed
 

@@ -90,7 +90,9 @@ def rank(context: Context) -> Ranking | str:
             num_simulated=_NUM_SIMULATED,
             seed=context.seed,
         )
-        unseen = tuple(name for name in policies if not results[name]["snips"].verdict.is_usable)
+        unseen = tuple(
+            name for name in policies if not results[name]["snips"].verdict.is_believable
+        )
         seen = [name for name in policies if name not in unseen]
         simulated = {name: _sessions(results[name]["simulated"]) for name in seen}
         logged = {name: _sessions(results[name]["snips"]) for name in seen}
