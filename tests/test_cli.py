@@ -83,6 +83,7 @@ def interrupted_in_a_callback_of_the_garbage_collector():
 _OTHER = RuntimeError("while a graph was traced")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("act", "number"),
     [

@@ -31,6 +31,7 @@ from recsim_tf.core.models.models import DocumentModel, UserModel
 from recsim_tf.core.runs import calls, population, programs, resimulation, scoring
 from recsim_tf.core.runs.execution import without_autograph
 from recsim_tf.core.runs.kept import Kept
+from recsim_tf.core.runs.rollout import Call
 from recsim_tf.core.step import stages, steps, turns
 from recsim_tf.core.step.acting import check_policy
 from recsim_tf.core.step.session_source import SessionSource
@@ -290,9 +291,8 @@ class Simulator(Model, SessionSource):
         """
         self._check_call(policy, num_users, num_steps)
         seed = random.as_seed(seed)
-        return calls.rollout(
-            self._kept, self, policy, num_users, num_steps, seed, auto_reset, policy_state, state
-        )
+        call = Call(policy, num_users, num_steps, seed, auto_reset, policy_state, state)
+        return calls.rollout(self._kept, self, call)
 
     def fold(
         self,
@@ -325,10 +325,8 @@ class Simulator(Model, SessionSource):
         """
         self._check_call(policy, num_users, num_steps)
         seed = random.as_seed(seed)
-        rest = auto_reset, policy_state, state
-        return calls.fold(
-            self._kept, self, policy, num_users, num_steps, seed, function, initial, *rest
-        )
+        call = Call(policy, num_users, num_steps, seed, auto_reset, policy_state, state)
+        return calls.fold(self._kept, self, call, function, initial)
 
     def export(
         self,

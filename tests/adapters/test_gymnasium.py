@@ -72,6 +72,7 @@ def test_the_spaces_have_recsim_s_keys_and_the_models_bounds():
     assert environment.action_space == spaces.MultiDiscrete([NUM_CANDIDATES] * SLATE_SIZE)
 
 
+@pytest.mark.slow
 def test_distinct_slates_take_the_next_candidates_for_repeated_documents():
     slates = tf.constant([[4, 4, 4], [0, 4, 0], [-1, 2, -1], [3, 4, 4], [1, 2, 0]])
     expected = [[4, 0, 1], [0, 4, 1], [-1, 2, -1], [3, 4, 0], [1, 2, 0]]
@@ -165,6 +166,7 @@ def test_a_session_is_the_simulator_s():
     assert_equal(info["response"], observation["response"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "build",
     [
@@ -320,6 +322,7 @@ def test_every_registered_environment_has_a_name_in_gymnasium():
         assert spec.vector_entry_point == "recsim_tf.adapters.gymnasium:make_vector_environment"
 
 
+@pytest.mark.slow
 def test_make_takes_the_arguments_of_the_simulator_and_of_the_environment():
     environment = gymnasium.make(NAME, seed=3, flatten=True, slate_size=2, render_mode=None)
     assert environment.unwrapped.simulator.slate_size == 2
@@ -481,6 +484,7 @@ def test_a_slate_of_one_document_is_a_position():
     assert users.step(np.array([0, 1, 3]))[1].shape == (3,)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", recsim_tf.registered())
 def test_a_dict_of_vectors_has_the_entries_of_the_vector(name):
     vector = gymnasium.make(f"recsim_tf/{name}", seed=3, flatten=True)

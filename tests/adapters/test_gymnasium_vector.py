@@ -163,6 +163,7 @@ BUILDS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("copied", [pickled, copy.deepcopy])
 @pytest.mark.parametrize("build", BUILDS.values(), ids=BUILDS)
 def test_a_copy_goes_on_with_the_same_steps(build, copied):

@@ -131,6 +131,7 @@ def test_click_rates_are_those_of_all_clicks_and_of_draws(model):
     assert (np.abs(found - pairs) <= 5 * np.sqrt(pairs * (1 - pairs) / num_draws) + 1e-12).all()
 
 
+@pytest.mark.slow
 @EVERY
 def test_gradients_are_those_of_finite_differences(model):
     inside = {
@@ -255,6 +256,7 @@ def test_whatever_stands_at_an_empty_position_does_not_count(model):
     )
 
 
+@pytest.mark.slow
 @EVERY
 def test_graph_and_xla_agree(model):
     clicks = np.tile(CLICKS, [1, 2, 1]).astype(np.float32)

@@ -11,6 +11,7 @@ from recsim_tf.core.runs import calls, execution
 from recsim_tf.core.runs.calls import _division
 from recsim_tf.core.runs.division import Division
 from recsim_tf.core.runs.execution import compiled
+from recsim_tf.core.runs.rollout import Call
 
 NUM_USERS, NUM_STEPS = 10_000, 3
 
@@ -76,11 +77,12 @@ def test_a_world_of_all_users_is_not_divided():
 
 
 def test_a_rollout_is_divided_in_the_same_way_on_every_device(simulator, monkeypatch):
-    policy = policies.random_policy(simulator)
-    here = _division(simulator, policy, NUM_USERS, NUM_STEPS)
+    policy, seed = policies.random_policy(simulator), tf.constant([0, 1])
+    call = Call(policy, NUM_USERS, NUM_STEPS, seed, False, policy_state=None, state=None)
+    here = _division(simulator, call)
     monkeypatch.setattr(execution, "only_cpu", lambda: False)
-    assert here == _division(simulator, policy, NUM_USERS, NUM_STEPS) == Division(2)
-    assert _division(simulator, policy, NUM_USERS, NUM_STEPS - 1) == Division()
+    assert here == _division(simulator, call) == Division(2)
+    assert _division(simulator, call._replace(num_steps=NUM_STEPS - 1)) == Division()
 
 
 @pytest.mark.parametrize(

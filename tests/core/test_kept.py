@@ -149,6 +149,7 @@ def test_a_few_steps_run_eagerly_until_they_are_many(simulator):
     assert len(runs) == num_runs
 
 
+@pytest.mark.slow
 def test_other_numbers_are_other_traces(simulator):
     policy = policies.random_policy(simulator)
     first = rollout(simulator, policy)

@@ -46,6 +46,7 @@ def run(folder, name, arguments):
     return {each["name"]: result for each, result in zip(program["results"], results, strict=True)}
 
 
+@pytest.mark.slow
 def test_a_folder_has_programs_their_arguments_and_values(folder):
     files = ["log_prob.mlir", "programs.json", "rollout.mlir", "values.npz"]
     assert sorted(path.name for path in folder.iterdir()) == files

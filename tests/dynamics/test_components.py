@@ -261,6 +261,7 @@ def value(component, controls, draws):
     return tf.reduce_sum(dynamics.paths_log_prob(component, draws, controls))
 
 
+@pytest.mark.slow
 def test_eager_graph_and_xla_agree(case):
     component, controls = case
     eager = dynamics.paths(component, B, T, controls, 3)
@@ -275,6 +276,7 @@ def test_eager_graph_and_xla_agree(case):
         np.testing.assert_allclose(score(), value(component, controls, eager), rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_gradients_are_finite_differences(case):
     component, controls = case
     draws = dynamics.paths(component, B, T, controls, 3)

@@ -270,6 +270,7 @@ def test_the_check_of_models_passes(simulator):
     recsim_tf.check(simulator)
 
 
+@pytest.mark.slow
 def test_time_steps_are_like_their_specs(env, time_steps):
     def check(spec, values):
         assert values.dtype == spec.dtype
@@ -290,6 +291,7 @@ def test_users_who_end_are_followed_by_newcomers(time_steps):
             assert all(not np.any(leaf) for leaf in tf.nest.flatten(time_step.observation.response))
 
 
+@pytest.mark.slow
 def test_auto_reset_rollouts_seat_newcomers_with_draws_of_their_own(simulator, newcomers):
     trajectory, transitions = newcomers, newcomers.transitions
     states = simulator.replay(trajectory)

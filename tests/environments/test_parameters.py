@@ -155,6 +155,7 @@ def test_all_are_fitted_and_the_error_names_those_that_cannot_be(environment_id)
         assert not np.array_equal(estimate.value, start), name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("environment_id", recsim_tf.registered())
 def test_users_with_values_of_their_own_have_the_sessions_of_runs_with_these(environment_id):
     simulator = simulator_of(environment_id)

@@ -135,6 +135,7 @@ def test_a_policy_with_values_is_for_its_users_only():
     np.testing.assert_array_equal(*slates)
 
 
+@pytest.mark.slow
 def test_a_policy_without_the_parameter_plays_with_every_value():
     evaluation = Evaluation(NUM_USERS, MAX_STEPS, compare={"policy.boost": (0.0, 2.0)})
     results = evaluation.results(

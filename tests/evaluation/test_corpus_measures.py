@@ -74,6 +74,7 @@ MEASURES = {
 }
 
 
+@pytest.mark.slow
 def test_they_are_in_results_and_not_in_sessions(tmp_path):
     simulator = recsim_tf.interest_exploration(resample_documents=False, num_candidates=8)
     evaluation = Evaluation(
@@ -98,6 +99,7 @@ def test_they_are_in_results_and_not_in_sessions(tmp_path):
     assert columns[-3:] == ["outcome", "clicks too", "all"]
 
 
+@pytest.mark.slow
 def test_providers_of_a_world_have_a_gini_coefficient():
     simulator = recsim_tf.ecosystem(users_per_world=2)
     found = Evaluation(4, 3, measures={"gini": provider_gini()}).evaluate(

@@ -59,6 +59,7 @@ def test_many_users_are_divided_by_their_number_and_that_of_a_world(num_users, m
     assert Division.of(num_users, multiple).num_replicas == parts
 
 
+@pytest.mark.slow
 def test_many_users_are_evaluated_in_parts():
     simulator = recsim_tf.long_term_satisfaction(slate_size=2, num_candidates=4, max_steps=2)
     policy = random_policy(simulator)

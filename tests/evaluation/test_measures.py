@@ -147,6 +147,7 @@ def test_clusters_without_an_upper_bound_are_not_counted():
         assert "cluster_clicks" not in session_measures(response._replace(cluster_id=cluster_id))
 
 
+@pytest.mark.slow
 def test_session_sums_equal_a_count_over_a_trajectory():
     simulator = recsim_tf.make(
         "InterestEvolution-v1", slate_size=2, num_candidates=5, max_steps=None

@@ -312,6 +312,7 @@ def test_what_cannot_be_fitted_is_named(arguments, message):
     assert_refused(lambda: fit(**{"log": log, **arguments}), message)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("response", "message"),
     [

@@ -89,6 +89,7 @@ def test_a_bias_that_all_items_share_is_not_identified_where_a_choice_is_certain
     assert found.estimates["users.gain"].standard_error > 0
 
 
+@pytest.mark.slow
 def test_report_card_and_summary_say_it_in_place_of_a_number(log, result):
     found = parameters(result.estimates, result.confidence, result.not_identified, result.at_edge)
     page = str([*summary(result, log, None), *found])

@@ -33,6 +33,7 @@ def test_bijectors_and_distributions_are_taken():
     assert isinstance(parameter.prior, tfd.Normal)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("support", ["positive", "unit", tfb.Exp()])
 def test_a_graph_that_calls_the_bijector_ends_with_its_function(support):
     bijector = Parameter(1.0, support).bijector

@@ -68,6 +68,7 @@ def test_observations_of_the_simulators_structure_stay():
     )
 
 
+@pytest.mark.slow
 def test_pieces_are_observed_as_the_whole_log_is():
     log = read()
     stream = logs.LogStream(lambda: (log.take(slice(0, 20)), log.take(slice(20, None))))

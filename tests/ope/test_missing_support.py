@@ -27,6 +27,7 @@ def test_slates_that_are_never_logged_are_counted_by_draws():
     assert ope.evaluate(policy, log, logging=policy)["snips"].verdict.is_believable
 
 
+@pytest.mark.slow
 def test_slates_after_the_end_of_a_session_are_not_counted_as_logged():
     log = log_of_leavers()
     assert log.active.mean() < 0.9

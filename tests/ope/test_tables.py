@@ -275,6 +275,7 @@ def test_a_fault_of_feedback_is_named(changes, action_dist, message):
     assert_refused(lambda: logs.from_obp(ITEMS | changes, action_dist), message)
 
 
+@pytest.mark.slow
 def test_what_obp_does_not_know_is_refused():
     log = log_of_clicks()
     whole = log._replace(reward=log.reward.sum(2, keepdims=True))

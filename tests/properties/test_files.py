@@ -192,6 +192,7 @@ def test_a_damaged_model_is_loaded_with_finite_parameters_or_refused(model, fold
         assert all(np.isfinite(value).all() for value in values)
 
 
+@pytest.mark.slow
 @given(data=st.data())
 def test_damaged_metrics_of_a_run_are_read_or_refused(folder, data):
     run = folder / "run"

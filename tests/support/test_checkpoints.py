@@ -121,6 +121,7 @@ def test_one_that_is_deleted_while_it_is_read_does_not_spoil_the_next(tmp_path):
     checkpoints.restore(tmp_path, 2, "run", read)
 
 
+@pytest.mark.slow
 def test_each_newest_one_is_seen_once(tmp_path):
     found = []
     for number in checkpoints.watch(tmp_path, 0.05):

@@ -15,70 +15,62 @@ from recsim_tf.core.runs import rollout as rollouts
 from recsim_tf.core.runs.division import Division
 from recsim_tf.core.runs.execution import compiled, is_large, side_by_side
 from recsim_tf.core.runs.kept import Kept
-from recsim_tf.core.runs.rollout import Loop
+from recsim_tf.core.runs.rollout import Call
 
 
-def rollout(
-    kept: Kept,
-    simulator: Any,
-    policy: Policy,
-    num_users: int,
-    num_steps: int,
-    seed: tf.Tensor,
-    auto_reset: bool,
-    policy_state: Nest | None,
-    state: SimulatorState | None,
-) -> Trajectory:
+def rollout(kept: Kept, simulator: Any, call: Call) -> Trajectory:
     """Simulates users and keeps every draw; see `Simulator.rollout`."""
 
+    numbers, inputs = _parts(call)
+
     def run(simulator, functions, inputs):
-        seed, policy_state, state = inputs
-        loop = Loop(simulator, *functions, num_users, seed, auto_reset, policy_state, state)
-        return rollouts.rollout(loop, num_steps)
+        return rollouts.rollout(simulator, _whole(numbers, functions[0], inputs))
 
     def run_in_parts(simulator, functions, inputs):
-        return _rollout_in_parts(
-            simulator, *functions, num_users, num_steps, *inputs, auto_reset, division
-        )
+        return _rollout_in_parts(simulator, _whole(numbers, functions[0], inputs), division)
 
-    fixed = ("rollout", num_users, num_steps, auto_reset)
-    division = _division(simulator, policy, num_users, num_steps)
-    if division.num_replicas > 1 and policy_state is None and state is None:
-        divided = ("parts", *fixed)
-        trajectory = kept.run_traced(run_in_parts, divided, simulator, (policy,), (seed,))
+    division = _division(simulator, call)
+    if division.num_replicas > 1 and call.policy_state is None and call.state is None:
+        fixed = ("parts", numbers)
+        trajectory = kept.run_traced(run_in_parts, fixed, simulator, (call.policy,), inputs)
         if trajectory is not None:
             return trajectory
-    inputs = seed, policy_state, state
-    return kept.run(run, fixed, num_steps, simulator, (policy,), inputs)
+    return kept.run(run, ("rollout", numbers), call.num_steps, simulator, (call.policy,), inputs)
 
 
 def fold(
     kept: Kept,
     simulator: Any,
-    policy: Policy,
-    num_users: int,
-    num_steps: int,
-    seed: tf.Tensor,
+    call: Call,
     function: Callable[[Nest, Transition], Nest],
     initial: Nest | Callable[[SimulatorState], Nest],
-    auto_reset: bool,
-    policy_state: Nest | None,
-    state: SimulatorState | None,
 ) -> Nest:
     """Simulates users and folds each transition into a carry; see `Simulator.fold`."""
-    functions = [policy, function, *([initial] if callable(initial) else [])]
+    numbers, inputs = _parts(call)
+    functions = (call.policy, function, *([initial] if callable(initial) else []))
 
     def run(simulator, functions, inputs):
         policy, function, *first = functions
-        seed, policy_state, state, initial = inputs
-        loop = Loop(simulator, policy, num_users, seed, auto_reset, policy_state, state)
+        inputs, initial = inputs
         initial = first[0] if first else initial
-        return rollouts.fold(loop, num_steps, function, initial, early_exit=not auto_reset)
+        return rollouts.fold(simulator, _whole(numbers, policy, inputs), function, initial)
 
-    fixed = ("fold", num_users, num_steps, auto_reset)
-    start = None if callable(initial) else initial
-    inputs = seed, policy_state, state, start
-    return kept.run(run, fixed, num_steps, simulator, tuple(functions), inputs)
+    inputs = inputs, None if callable(initial) else initial
+    return kept.run(run, ("fold", numbers), call.num_steps, simulator, functions, inputs)
+
+
+def _parts(call: Call) -> tuple[Call, Nest]:
+    """The numbers of a call, which a kept function may hold, and its seed, policy state and state,
+    which are arguments of the function, as the policy is.
+    """
+    numbers = call._replace(policy=None, seed=None, policy_state=None, state=None)
+    return numbers, (call.seed, call.policy_state, call.state)
+
+
+def _whole(numbers: Call, policy: Policy, inputs: Nest) -> Call:
+    """The call of which `_parts` made the numbers and the inputs."""
+    seed, policy_state, state = inputs
+    return numbers._replace(policy=policy, seed=seed, policy_state=policy_state, state=state)
 
 
 @checked
@@ -98,35 +90,26 @@ def scores(
     return kept.run(run, (name,), num_steps, simulator, (), trajectory)
 
 
-def _division(simulator: Any, policy: Policy, num_users: int, num_steps: int) -> Division:
+def _division(simulator: Any, call: Call) -> Division:
     """The division of the users of an eager rollout. It has several parts where XLA and all cores
     of a CPU are worth their compilation, and where no tape may ask for a gradient, since a
     parameter is a tensor or a variable: XLA has none of parts side by side. It is the same on all
     devices, since each part has draws of its own.
     """
-    tensors = [each.tensors() for each in (simulator, policy) if isinstance(each, Model)]
-    if is_large(num_users * num_steps) and not any(tensors):
-        return Division.of_simulation(simulator, num_users)
+    tensors = [each.tensors() for each in (simulator, call.policy) if isinstance(each, Model)]
+    if is_large(call.num_users * call.num_steps) and not any(tensors):
+        return Division.of_simulation(simulator, call.num_users)
     return Division()
 
 
-def _rollout_in_parts(
-    simulator: Any,
-    policy: Policy,
-    num_users: int,
-    num_steps: int,
-    seed: tf.Tensor,
-    auto_reset: bool,
-    division: Division,
-) -> Trajectory:
-    share = division.share(num_users)
+def _rollout_in_parts(simulator: Any, call: Call, division: Division) -> Trajectory:
+    share = division.share(call.num_users)
 
     @compiled(jit_compile=True)
     def part(seed: tf.Tensor) -> Trajectory:
-        loop = Loop(simulator, policy, share, seed, auto_reset, policy_state=None, state=None)
-        return rollouts.rollout(loop, num_steps)
+        return rollouts.rollout(simulator, call._replace(num_users=share, seed=seed))
 
-    initial, *by_step = side_by_side(part)(division.seeds(seed))
+    initial, *by_step = side_by_side(part)(division.seeds(call.seed))
     return Trajectory(
         nests.merge_outer(initial), *tf.nest.map_structure(_users_of_all_parts, by_step)
     )

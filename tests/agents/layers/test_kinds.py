@@ -84,6 +84,7 @@ AGENTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", AGENTS)
 def test_an_agent_of_kinds_is_the_agent_of_features(name):
     """Weights for weights, and slate for slate."""

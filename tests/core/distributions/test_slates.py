@@ -96,6 +96,7 @@ def test_draws_have_their_frequencies(distribution):
     assert (np.abs(found - expected) <= 4.5 * error + 3 / num_draws).all()
 
 
+@pytest.mark.slow
 def test_eager_graph_and_xla_agree(distribution):
     def everything():
         return (

@@ -35,6 +35,7 @@ FOUND = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS.values(), ids=list(MODELS))
 def test_users_with_any_click_model_are_simulated_and_scored(model):
     simulator = pages(model)

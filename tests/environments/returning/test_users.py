@@ -77,6 +77,7 @@ def test_memory_fades_with_the_gap_and_taste_stays(trajectory, states):
     )
 
 
+@pytest.mark.slow
 def test_a_lifetime_ends_where_nobody_is_seen_within_the_horizon(trajectory, states):
     visit, terminated = visits_of(trajectory), trajectory.transitions.terminated.numpy()
     assert terminated.any(axis=0).all()

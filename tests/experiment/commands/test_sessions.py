@@ -17,7 +17,7 @@ from tests.experiment.tiny_runs import open_run, read_csv, refused, snapshot, su
 from tests.web_page import read_page
 
 # Matplotlib and PolicySaver warn of their own dependencies.
-pytestmark = pytest.mark.filterwarnings("ignore")
+pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.slow]
 
 NUM_USERS, NUM_TURNS = 4, 20
 
@@ -37,7 +37,6 @@ def shown(run):
     return output.getvalue(), run / "sessions" / "slateq-40"
 
 
-@pytest.mark.slow
 def test_the_sessions_are_those_of_the_evaluation_and_from_table_reads_them(run, shown):
     columns = {role: role for role in ROLES}
     table = from_table(shown[1] / "sessions.parquet", columns, attributes=("document_quality",))
@@ -53,7 +52,6 @@ def test_the_sessions_are_those_of_the_evaluation_and_from_table_reads_them(run,
     assert len(table.labels.document) == 2 * NUM_TURNS * NUM_USERS
 
 
-@pytest.mark.slow
 def test_sessions_are_told_turn_by_turn(shown):
     output, folder = shown
     assert output.startswith("Sessions under SlateQ: users 0 to 3 of 6, InterestEvolutionUsers")
@@ -85,7 +83,6 @@ def test_the_page_has_every_turn_of_every_user(shown):
     assert {path.name for path in folder.iterdir()} == {"sessions.html", "sessions.parquet"}
 
 
-@pytest.mark.slow
 def test_one_user_under_another_policy_goes_into_a_folder_of_the_callers(run, tmp_path, capfd):
     before, output = snapshot(run), tmp_path / "new" / "shown"
     arguments = (f"--root_dir={run}", "--user=3", "--policy=random", f"--output={output}")
@@ -119,7 +116,6 @@ def test_bad_input_is_one_line_and_nothing_is_written(run, capfd, arguments, mes
     assert snapshot(run) == before
 
 
-@pytest.mark.slow
 def test_an_output_that_comes_into_being_meanwhile_is_kept(run, tmp_path, capfd, monkeypatch):
     output, real = tmp_path / "new", sessions.session_table
 
@@ -142,7 +138,6 @@ def test_a_run_without_a_checkpoint_says_so(tmp_path, capfd):
     assert line.endswith("run has no checkpoint, so its agent has no sessions")
 
 
-@pytest.mark.slow
 def test_a_simulation_shows_its_first_policy(tmp_path, capfd):
     bindings = (
         "simulate.simulator = @interest_exploration()",
@@ -162,7 +157,6 @@ def test_a_simulation_shows_its_first_policy(tmp_path, capfd):
     assert "cluster_id" in page.text
 
 
-@pytest.mark.slow
 def test_a_user_of_a_later_part_has_the_session_of_the_evaluation(tmp_path, capfd):
     bindings = (
         "simulate.simulator = @interest_exploration()",

@@ -117,6 +117,7 @@ def test_a_report_of_responses_without_clicks_says_so(tmp_path):
     assert text.count("Cannot tell. These responses have no clicks.") == 3
 
 
+@pytest.mark.slow
 def test_a_fit_is_a_frame_a_table_and_a_figure_of_a_notebook(result):
     (row,) = result.to_frame().to_dict("records")
     estimate = result.estimates[NAME]
@@ -139,6 +140,7 @@ def test_a_fit_is_a_frame_a_table_and_a_figure_of_a_notebook(result):
         plot(result._replace(history=[]))
 
 
+@pytest.mark.slow
 def test_a_report_and_a_figure_of_another_object_are_refused_at_once(result, log, tmp_path):
     loaded = LoadedModel(result.simulator, result.estimates, {}, {})
     message = "result must be a FitResult, got LoadedModel"

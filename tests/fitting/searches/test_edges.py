@@ -51,6 +51,7 @@ def fitted(log, search):
     return fit(world(1.0), parameters, log, method=Exact(search=search, uncertainty=None))
 
 
+@pytest.mark.slow
 def test_a_search_that_ends_at_an_edge_begins_again_from_elsewhere(log):
     search = Misled(progress=False)
     result = fitted(log, search)
@@ -73,6 +74,7 @@ def test_a_parameter_that_stays_at_the_edge_is_named_and_no_search_converges_the
     assert list(result.at_edge) == ["users.no_click_mass"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("start", [1e-4, 20.0, 500.0])
 def test_starts_far_away_lead_to_the_same_maximum(log, start):
     usual, far = (

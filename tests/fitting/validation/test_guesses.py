@@ -114,6 +114,7 @@ def test_categories_are_those_of_the_log_that_is_learned_from():
     assert other.tolist() == [[0, 0, 1], [0, 0, 0]]
 
 
+@pytest.mark.slow
 def test_a_guess_of_slates_knows_the_clicks_above():
     generator = np.random.default_rng(0)
     documents = np.zeros([500, 4, 3], np.int32)

@@ -202,6 +202,7 @@ def visits_until_a_date(seed):
     return simulator, log.cut(length)._replace(departed=np.zeros(log.num_sessions, bool)), last_day
 
 
+@pytest.mark.slow
 def test_the_days_on_which_lifetimes_are_cut_are_found():
     _, log, last_day = visits_until_a_date(0)
     np.testing.assert_allclose(windows(log), last_day, rtol=1e-5)

@@ -384,6 +384,7 @@ def test_wrong_arguments_are_told(logs):
         validate(evolution(), *logs, num_replicates=5)
 
 
+@pytest.mark.slow
 def test_a_validation_is_a_frame_a_table_and_a_figure_of_a_notebook(found):
     frame = found.to_frame()
     assert list(frame["verdict"]) == list(words(found).values())

@@ -73,6 +73,7 @@ def test_tables_are_read_as_they_are(data):
         assert sum(log.labels.dropped.values()) == sessions - log.num_sessions
 
 
+@pytest.mark.slow
 @reads(from_table)
 def test_candidates_are_read_as_they_are(data):
     roles = roles_of(data.draw) - {"timestamp", "date"} | {"step"}
