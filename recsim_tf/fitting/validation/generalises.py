@@ -152,8 +152,9 @@ def verdict(generalised: Generalised) -> Verdict:
     name, best = min(generalised.gains.items(), key=lambda each: each[1].value)
     guess = f"than a guess that learned from the same sessions ({name})"
     is_off = abs(generalised.z_score) > 2
-    if not 2 * gap.standard_error <= _FAR * logged.value:
-        word, meaning = CANNOT_TELL, "The other log is too small to tell."
+    if not 0 < 2 * gap.standard_error <= _FAR * logged.value:
+        word = CANNOT_TELL
+        meaning = "The other log is too small to tell, or its clicks do not vary."
     elif is_off and off_by > _FAR:
         word, meaning = NOT_BELIEVABLE, f"Its click rate is {off_by:.1%} off there."
     elif generalised.bins_p_value < _FALSE_ALARM and off_in_bins > _FAR:
