@@ -19,7 +19,7 @@ from recsim_tf.fitting.validation.statistics import PredictiveCheck, Statistic
 from recsim_tf.support.means import Mean
 from recsim_tf.support.verdicts import Verdict
 
-NUM_FIGURES = 60
+NUM_FIGURES = 100
 
 
 def mean(rng, scale=1.0):
