@@ -19,8 +19,6 @@ from recsim_tf.fitting.validation.statistics import PredictiveCheck, Statistic
 from recsim_tf.support.means import Mean
 from recsim_tf.support.verdicts import Verdict
 
-NUM_FIGURES = 100
-
 
 def mean(rng, scale=1.0):
     """A mean of either sign, with an error that may be zero, small or large."""
@@ -86,19 +84,19 @@ def check(rng):
 
 
 @pytest.mark.parametrize(
-    ("module", "figures"),
+    ("module", "figures", "number"),
     [
-        (chosen, ranking),
-        (classifier, discrimination),
-        (generalises, generalised),
-        (order, order_figures),
-        (predicts, predictions),
-        (reproduces, check),
+        (chosen, ranking, 200),
+        (classifier, discrimination, 200),
+        (generalises, generalised, 300),
+        (order, order_figures, 200),
+        (predicts, predictions, 300),
+        (reproduces, check, 40),
     ],
     ids=lambda each: getattr(each, "__name__", "").rpartition(".")[2],
 )
-def test_every_case_is_reached(module, figures):
-    assert not _lines(module.verdict) - _run(module.verdict, figures)
+def test_every_case_is_reached(module, figures, number):
+    assert not _lines(module.verdict) - _run(module.verdict, figures, number)
 
 
 def test_every_case_of_an_estimate_is_reached():
@@ -106,7 +104,7 @@ def test_every_case_of_an_estimate_is_reached():
         return rng.normal(), rng.choice([0.0, 0.1, 9.0]), *rng.choice(["", "a fault"], 2)
 
     function = Verdict.of.__func__
-    assert not _lines(function) - _run(lambda case: Verdict.of(*case), faults, function)
+    assert not _lines(function) - _run(lambda case: Verdict.of(*case), faults, 100, function)
 
 
 def _lines(function):
@@ -115,7 +113,7 @@ def _lines(function):
     return set(lines) - {first}
 
 
-def _run(call, figures, function=None):
+def _run(call, figures, number, function=None):
     """The lines of the function that calls with random figures have run."""
     code, reached = (function or call).__code__, set()
 
@@ -129,7 +127,7 @@ def _run(call, figures, function=None):
     before = sys.gettrace()
     sys.settrace(trace)
     try:
-        for _ in range(NUM_FIGURES):
+        for _ in range(number):
             verdict = call(figures(rng))
             assert isinstance(verdict, Verdict)
             assert verdict.word
