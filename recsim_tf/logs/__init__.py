@@ -9,6 +9,8 @@ from recsim_tf.logs.datasets.kuairand import read_kuairand
 from recsim_tf.logs.datasets.movielens import read_movielens, read_movies
 from recsim_tf.logs.datasets.open_bandit import open_bandit_log, page_log, read_open_bandit
 from recsim_tf.logs.datasets.result_pages import read_result_pages
+from recsim_tf.logs.examination.examine import examine
+from recsim_tf.logs.examination.findings import Finding, Findings
 from recsim_tf.logs.exports import to_minari, to_rlds
 from recsim_tf.logs.log import Labels, Log, SlateLogProbs
 from recsim_tf.logs.log_stream import LogStream
@@ -27,6 +29,8 @@ from recsim_tf.logs.trajectories import (
 )
 
 __all__ = [
+    "Finding",
+    "Findings",
     "Labels",
     "Log",
     "LogStream",
@@ -34,6 +38,7 @@ __all__ = [
     "SlateLogProbs",
     "TableVisits",
     "candidates_table",
+    "examine",
     "from_episodes",
     "from_obp",
     "from_table",

@@ -5,7 +5,7 @@ policy.
 `PRESETS` has the estimators by the names of papers.
 """
 
-from recsim_tf.ope.diagnostics import WeightDiagnostics, pareto_k
+from recsim_tf.ope.diagnostics import WeightDiagnostics
 from recsim_tf.ope.estimators import PRESETS, Estimator
 from recsim_tf.ope.evaluation import compare, evaluate
 from recsim_tf.ope.logged_policy import LoggedPolicy, fit_logging
@@ -16,6 +16,7 @@ from recsim_tf.ope.sample import value
 from recsim_tf.ope.simulated import truth
 from recsim_tf.ope.values import Regression, SimulatedQ
 from recsim_tf.ope.weights import Weights
+from recsim_tf.support.tails import pareto_k
 from recsim_tf.support.verdicts import Verdict
 
 __all__ = [

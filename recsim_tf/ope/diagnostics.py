@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from recsim_tf.support.means import Mean
+from recsim_tf.support.tails import pareto_k
 
 # Above this k-hat the mean of the weights converges too slowly. The bound is lower for few sessions
 # (Vehtari et al. 2024).
@@ -18,7 +19,6 @@ FEWEST_OF_PRODUCTS, HIGHEST_K_OF_PRODUCTS = 200, 0.5
 _HIGHEST_K_BELOW_1 = 0.3
 # With fewer effective sessions the interval of a gain contains the truth too rarely.
 _FEWEST_EARNING = 30
-_FEWEST_OF_TAIL = 5  # weights
 # The probability of a false alarm for right propensities, over all steps and positions.
 _FALSE_ALARM = 0.0027
 _ROUNDING = 1e-5
@@ -142,38 +142,3 @@ def warning_of_few_earning_sessions(sessions: np.ndarray) -> str:
     if effective_size >= _FEWEST_EARNING:
         return ""
     return f"the returns of {effective_size:.0f} of {len(sessions):,} sessions decide the estimate"
-
-
-def pareto_k(weights: np.ndarray) -> float:
-    """The shape of the generalised Pareto distribution that the largest of S weights follow.
-
-    The estimate is that of Zhang & Stephens 2009 with the prior of Vehtari et al. 2024. It is NaN
-    where too few weights differ, or where the largest weight recurs: then the weights are bounded
-    and have no tail.
-
-    Args:
-      weights: float [S], not negative.
-    """
-    ordered = np.sort(np.asarray(weights, np.float64))
-    length = int(min(len(ordered) / 5, 3 * np.sqrt(len(ordered))))
-    if length < _FEWEST_OF_TAIL or not ordered[-1] > 0:
-        return np.nan
-    if ordered[-_FEWEST_OF_TAIL] > ordered[-1] * (1 - _ROUNDING):
-        return np.nan
-    tail = ordered[-length:] / ordered[-1]
-    excess = tail - ordered[-length - 1] / ordered[-1]
-    excess = excess[excess > _ROUNDING]
-    number = len(excess)
-    if number < _FEWEST_OF_TAIL:
-        return np.nan
-    # The estimate is a mean over a grid of the scale parameter, with the prior of Zhang & Stephens.
-    grid = 1 - np.sqrt(
-        (30 + int(np.sqrt(number))) / (np.arange(1, 31 + int(np.sqrt(number))) - 0.5)
-    )
-    grid = grid / (3 * excess[int(number / 4 + 0.5) - 1]) + 1 / excess[-1]
-    shapes = np.log1p(-grid[:, np.newaxis] * excess).mean(1)
-    log_likelihood = number * (np.log(-grid / shapes) - shapes - 1)
-    posterior = np.exp(log_likelihood - log_likelihood.max())
-    scale = (grid * posterior).sum() / posterior.sum()
-    shape = np.log1p(-scale * excess).mean()
-    return float((number * shape + 10 * 0.5) / (number + 10))

@@ -21,6 +21,14 @@ from recsim_tf.core.base.ranges import Range
 from recsim_tf.core.base.validation import check_different
 from recsim_tf.logs.arguments import log_of, simulator_of
 from recsim_tf.logs.densities import missing_support
+from recsim_tf.logs.examination.examine import examine
+from recsim_tf.logs.examination.findings import (
+    FAULT,
+    INTERVALS,
+    SESSIONS,
+    WEIGHTS,
+    Findings,
+)
 from recsim_tf.logs.log import Sessions
 from recsim_tf.logs.observed_logs import with_observations
 from recsim_tf.ope.click_estimates import ClickEstimates
@@ -30,10 +38,11 @@ from recsim_tf.ope.logged_policy import LoggedPolicy
 from recsim_tf.ope.results import Estimate, Result, Results
 from recsim_tf.ope.sample import Sample, gather
 from recsim_tf.ope.simulated import Simulated, Simulations
+from recsim_tf.ope.simultaneous import with_simultaneous_gains
 from recsim_tf.ope.values import QModel, Regression, SimulatedQ, values_of
 from recsim_tf.ope.weights import Weights
 from recsim_tf.policies.stochastic import StochasticPolicy
-from recsim_tf.support.verdicts import Verdict
+from recsim_tf.support.verdicts import NOT_BELIEVABLE, Verdict
 
 # Shares of the weight, or of the slates, up to which a verdict does not mention them.
 _NEGLIGIBLE = 0.01
@@ -121,7 +130,8 @@ def compare(
       policies: the policies to judge, by name.
       log, estimators, model, logging, q, gamma, level, num_simulated, seed: see `evaluate`.
         Simulations of all policies begin with the same seed, so that their differences are paired
-        by session too.
+        by session too. The intervals of the gains of all policies hold together with the
+        probability `level`, so they also hold for the policy that is chosen as the best.
 
     Raises:
       ValueError: see `evaluate`.
@@ -141,12 +151,24 @@ def compare(
     observed = functools.cache(lambda: observed_by(model, log))
     is_target = model is not None and len(policies) == 1
     results = Results()
+    results.findings = examine(log)
     for name, policy in policies.items():
         inputs = EvaluationInputs(
-            policy, log, chosen, model, logging, q, gamma, seed, simulations, observed, is_target
+            policy,
+            log,
+            chosen,
+            model,
+            logging,
+            q,
+            gamma,
+            seed,
+            simulations,
+            observed,
+            is_target,
+            results.findings,
         )
         results[name] = _result(inputs, level)
-    return results
+    return with_simultaneous_gains(results, seed)
 
 
 def observed_by(model: Any, log: Sessions) -> Sessions:
@@ -161,10 +183,10 @@ def _result(inputs: "EvaluationInputs", level: float) -> Result:
     sample = inputs.sample
     require("num_sessions", len(sample.reward), Annotated[int, AtLeast(2)])
     result = Result(
-        (name, inputs.estimate(name, estimator, level))
+        (name, inputs.examined(inputs.estimate(name, estimator, level), estimator))
         for name, estimator in inputs.estimators.items()
     )
-    result.level = level
+    result.level, result.findings = level, inputs.findings
     logged = Estimate.of_sessions(sample.returns, level, users=sample.users)
     result.logged = logged._replace(verdict=Verdict("logged"))
     result.weights = None if sample.missing_input(Estimator()) else sample.weights(Estimator())
@@ -181,6 +203,7 @@ class EvaluationInputs:
       observed: a function that gives the log as policies are asked about it, see `observed_by`.
       is_target: whether the policy is the one whose target probabilities a log without
         observations may have.
+      findings: what the examination of the log found.
     """
 
     policy: Any
@@ -194,10 +217,16 @@ class EvaluationInputs:
     simulations: Callable[[], Simulations]
     observed: Callable[[], Sessions]
     is_target: bool = False
+    findings: Findings = dataclasses.field(default_factory=lambda: Findings.of((), {}, ()))
 
     @functools.cached_property
     def sample(self) -> Sample:
-        """The sample of all sessions."""
+        """The sample of all sessions. Its independent units are days where days differ."""
+        sample, days = self._sample, self.findings.days
+        return sample if isinstance(days, tuple) else sample._replace(users=days)
+
+    @functools.cached_property
+    def _sample(self) -> Sample:
         weighted = [each for each in self.estimators.values() if each.is_weighted]
 
         def read(estimators: Sequence[Estimator]) -> Sample:
@@ -312,6 +341,24 @@ class EvaluationInputs:
             verdict=verdict, weights=used, assumptions=estimator.assumptions
         )
         return estimate.beyond(sample.returns, level)
+
+    def examined(self, estimate: Estimate, estimator: Estimator) -> Estimate:
+        """The estimate, whose verdict is lowered where the examination of the log breaks what the
+        estimator assumes.
+        """
+        has_weights = estimator.is_weighted and not estimator.weights_clicks
+        harms = (SESSIONS, INTERVALS, *([WEIGHTS] if has_weights else []))
+        verdict = estimate.verdict
+        if verdict.is_believable:
+            for fault in self.findings.reasons(FAULT, *harms)[:1]:
+                verdict = Verdict(NOT_BELIEVABLE, fault)
+        cautions = [
+            each.sentence
+            for each in self.findings.cautions
+            # Intervals of days include their differences.
+            if each.harms in harms and each.name != "days"
+        ]
+        return estimate._replace(verdict=verdict.with_care(*cautions))
 
     def of_rows(self, rows: Any) -> Sample:
         """The sample of the sessions at `rows`: positions, or a slice."""

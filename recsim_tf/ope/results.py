@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, NoReturn
 import numpy as np
 
 from recsim_tf.core.base.ranges import shown
+from recsim_tf.logs.examination.findings import Findings
 from recsim_tf.ope.diagnostics import WeightDiagnostics
 from recsim_tf.ope.responses import Bias, ResponseGap, mean_of, widened
 from recsim_tf.support.errors import instead
@@ -127,12 +128,14 @@ class Result(dict[str, Estimate]):
       weights: diagnostics of the weights of whole slates and sessions; None without propensities.
       reading: "slate", "prefix" or "position": the strongest assumption on the items that rewards
         depend on which the log does not contradict.
+      findings: what the examination of the log found, see `logs.examine`.
     """
 
     level: float
     logged: Estimate
     weights: WeightDiagnostics | None
     reading: str
+    findings: Findings
 
     def __missing__(self, name: Any) -> NoReturn:
         raise _unknown("estimator", name, self)
@@ -232,7 +235,13 @@ class Result(dict[str, Estimate]):
 
 
 class Results(dict[str, Result]):
-    """Results by name of the policy, from the same log and estimators."""
+    """Results by name of the policy, from the same log and estimators.
+
+    Attributes:
+      findings: what the examination of the log found, see `logs.examine`.
+    """
+
+    findings: Findings
 
     def __missing__(self, name: Any) -> NoReturn:
         raise _unknown("policy", name, self)
@@ -275,9 +284,12 @@ class Results(dict[str, Result]):
         policies, if possible without "with care". The result is None if there is none. Raises a
         KeyError for an unknown policy.
         """
+        return self._difference(name, other, self[name].level)
+
+    def _difference(self, name: str, other: str, level: float) -> tuple[str, Gain] | None:
         first, second = self[name], self[other]
         gains = {
-            by: estimate.difference(second[by], first.level)
+            by: estimate.difference(second[by], level)
             for by, estimate in first.items()
             if estimate.verdict.is_believable and second[by].verdict.is_believable
         }
@@ -290,10 +302,14 @@ class Results(dict[str, Result]):
         return None if by is None else (by, gains[by])
 
     def rows(self, names: Collection[str] | None = None) -> list[dict[str, str]]:
-        """A table of the differences of all pairs of policies, or of pairs of `names`."""
+        """A table of the differences of all pairs of policies, or of pairs of `names`. The
+        intervals hold together with the probability `level` (Bonferroni).
+        """
         rows = []
-        for name, second in itertools.combinations(self if names is None else names, 2):
-            by, gain = self.difference(name, second) or (None, None)
+        pairs = list(itertools.combinations(self if names is None else names, 2))
+        for name, second in pairs:
+            level = 1 - (1 - self[name].level) / len(pairs)
+            by, gain = self._difference(name, second, level) or (None, None)
             value, low, high = gain.texts(self[name].logged.value) if gain else (None,) * 3
             words = [] if by is None else [self[each][by].verdict.word for each in (name, second)]
             rows.append(

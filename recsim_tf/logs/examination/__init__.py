@@ -1,0 +1,1 @@
+"""Examination of a log before a policy is judged from it."""

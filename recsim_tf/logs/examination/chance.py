@@ -1,0 +1,62 @@
+"""Tests that the checks share: means beside their expectation, and counts in two halves."""
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+# The probability of a false alarm of a check, over all its comparisons.
+FALSE_ALARM = 0.0027
+# Standard errors by which a fault is missed in a fifth of logs.
+_POWER = 0.84
+
+
+def bound(comparisons: int) -> float:
+    """The standard errors beyond which the largest of several means is off by more than chance."""
+    normal = tfp.distributions.Normal(np.float64(0), np.float64(1))
+    return float(normal.quantile(1 - FALSE_ALARM / 2 / max(comparisons, 1)))
+
+
+def chi_squared_p_value(total: float, degrees: int) -> float:
+    """The probability that a chi-squared variable is larger than `total`."""
+    return float(tfp.distributions.Chi2(np.float64(degrees)).survival_function(total))
+
+
+def visible(standard_error: float, comparisons: int = 1) -> float:
+    """The size of an effect that is seen in four of five logs."""
+    return (bound(comparisons) + _POWER) * standard_error
+
+
+def at_least(hits: np.ndarray, number: np.ndarray, probability: np.ndarray) -> np.ndarray:
+    """The probabilities of so many hits or more among `number` independent events."""
+    first, second = (np.asarray(each, np.float64) for each in (hits, number - hits + 1))
+    return tf.math.betainc(first, second, np.asarray(probability, np.float64)).numpy()
+
+
+def halves_differ(
+    cells: np.ndarray, is_late: np.ndarray, hits: np.ndarray, fewest: int = 20
+) -> tuple[float, int]:
+    """Compares the share of hits early and late, in each cell.
+
+    Args:
+      cells: int [n], the cell of an event.
+      is_late: bool [n].
+      hits: bool [n].
+      fewest: the events in a half from which a cell counts.
+
+    Returns:
+      The p-value of the chi-squared test over the cells, 1 without any; and the number of cells.
+    """
+    _, cells = np.unique(cells, return_inverse=True)
+    late, early = is_late.astype(np.float64), (~is_late).astype(np.float64)
+    number_early, number_late = np.bincount(cells, early), np.bincount(cells, late)
+    hits_early = np.bincount(cells, early * hits)
+    hits_late = np.bincount(cells, late * hits)
+    rate = (hits_early + hits_late) / (number_early + number_late)
+    counts = (np.minimum(number_early, number_late) >= fewest) & (rate > 0) & (rate < 1)
+    if not counts.any():
+        return 1.0, 0
+    number_early, number_late, rate = number_early[counts], number_late[counts], rate[counts]
+    gap = hits_late[counts] / number_late - hits_early[counts] / number_early
+    variance = rate * (1 - rate) * (1 / number_early + 1 / number_late)
+    total = float((gap**2 / variance).sum())
+    return chi_squared_p_value(total, len(gap)), len(gap)

@@ -1,0 +1,184 @@
+"""Checks of propensities: whether they are those of the slates, and which slates they allow."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from recsim_tf.logs.examination.chance import FALSE_ALARM, at_least, bound, visible
+from recsim_tf.logs.examination.columns import Columns
+from recsim_tf.logs.examination.findings import FAULT, SOUND, WEIGHTS, Finding
+from recsim_tf.support.means import Mean
+from recsim_tf.support.tails import pareto_k
+from recsim_tf.support.verdicts import CANNOT_TELL, WITH_CARE
+
+_HIGHEST_K = 0.5  # of inverse propensities whose mean has an error that can be believed
+_FEWEST_STEPS = 10  # of a cell whose share is compared with its propensity
+_SURE = 0.99  # a propensity from which a slate counts as sure
+_FEW = 0.005  # a share of steps that a finding leaves out
+_ROUNDED = 0.005  # propensities may be off by so much where they are rounded
+_ALIKE = 1e-6  # relative difference of propensities that count as equal
+_DEVIANTS = 3  # the fewest steps with a propensity of another slate
+_MOST_DEVIANTS = 0.4  # the largest share of such steps; beyond, the policy may have changed
+
+
+class _Sums(NamedTuple):
+    """Inverse propensities of the first steps of sessions."""
+
+    inverse: np.ndarray  # float64 [S]
+    possible: float  # slates that could have been shown, mean
+    mean: Mean  # of the inverse propensities
+    pareto_k: float
+
+
+def wrong_propensities(columns: Columns) -> Finding:
+    """Whether the propensities are those of the slates that were shown.
+
+    The mean of 1 / propensity is the number of slates that a policy can show. A slate is shown as
+    often as its propensity says. The same slate in the same context has one propensity.
+    """
+    finding = Finding(
+        "propensities",
+        "Are the propensities right?",
+        CANNOT_TELL,
+        None,
+        "slates, mean of 1 / propensity",
+        "The log has no propensities of slates.",
+        harms=WEIGHTS,
+        advice="Log the probability of each slate, or estimate it by ope.fit_logging.",
+    )
+    if isinstance(columns.propensity, tuple) or isinstance(columns.slate, tuple):
+        return finding
+    sums = _sums(columns)
+    fault = _of_documents(columns, sums) or _of_others(columns) or _too_small(columns)
+    seen = visible(sums.mean.standard_error) / max(sums.mean.value, 1.0)
+    return finding._replace(
+        word=FAULT if fault else SOUND,
+        value=sums.mean.value,
+        sentence=fault or "Slates are shown as often as their propensities say.",
+        power=f"Propensities that are all {seen:.0%} too large or small would be seen.",
+        advice="Mend the propensities before any estimate with weights." if fault else "",
+    )
+
+
+def support(columns: Columns) -> Finding:
+    """Which slates the logging policy could show, as far as its propensities say."""
+    finding = Finding(
+        "support",
+        "Which slates could be shown?",
+        CANNOT_TELL,
+        None,
+        "share of the slates that candidates allow",
+        "The log has no propensities of slates.",
+        harms=WEIGHTS,
+    )
+    if isinstance(columns.propensity, tuple) or isinstance(columns.slate, tuple):
+        return finding
+    sums = _sums(columns)
+    has_choice = columns.num_slates > 1
+    sure = float(np.mean(has_choice & (columns.propensity > _SURE)))
+    covered = sums.mean.value / sums.possible
+    error = sums.mean.standard_error / sums.possible
+    unseen = 3 / columns.num_sessions
+    finding = finding._replace(
+        value=covered,
+        power=f"Slates that a policy shows in fewer than {unseen:.1%} of sessions may be missing"
+        " unseen.",
+    )
+    if sure > _FEW:
+        return finding._replace(
+            word=WITH_CARE,
+            sentence=f"{sure:.1%} of the steps show a slate that was sure to be shown, so the log"
+            " has no other slate there.",
+            advice="Judge policies there by a model, or leave such users out.",
+        )
+    is_clear = error < covered / 4 and not sums.pareto_k > _HIGHEST_K
+    if is_clear and 1 - covered > bound(1) * error and covered < 0.97:
+        return finding._replace(
+            word=WITH_CARE,
+            sentence=f"By the propensities {1 - covered:.0%} of the slates that candidates allow"
+            " are never shown.",
+            advice="A policy that shows them cannot be judged by weights.",
+        )
+    return finding._replace(word=SOUND, sentence="No slate is known to be left out.")
+
+
+def _sums(columns: Columns) -> _Sums:
+    inverse = 1 / np.maximum(columns.first_steps(columns.propensity), np.finfo(float).tiny)
+    users = None if isinstance(columns.users, tuple) else columns.users
+    possible = float(columns.first_steps(columns.num_slates).mean())
+    return _Sums(inverse, possible, Mean.of(inverse, users), pareto_k(inverse))
+
+
+def _of_documents(columns: Columns, sums: _Sums) -> str:
+    """A fault of propensities that belong to a document of the slate; "" for none."""
+    number = columns.num_candidates
+    if isinstance(number, tuple) or columns.shown.shape[1] < 2 or sums.possible < 1.5 * number:
+        return ""
+    error = sums.mean.standard_error
+    if error > 0.1 * number or abs(sums.mean.value - number) > max(3 * error, 0.01 * number):
+        return ""
+    return (
+        f"The mean of 1 / propensity is {sums.mean.value:.1f}, the number of candidates, where"
+        f" {sums.possible:,.0f} slates are possible: these are propensities of a document, not of"
+        " the slate."
+    )
+
+
+def _of_others(columns: Columns) -> str:
+    """A fault of propensities that belong to other slates; "" for none."""
+    context, slates = columns.first_steps(columns.context), columns.first_steps(columns.slate_codes)
+    logs = np.log(columns.first_steps(columns.propensity))
+    _, cells = np.unique(np.stack([context, slates]), axis=1, return_inverse=True)
+    cells = cells.reshape(-1)
+    _, levels = np.unique(np.round(logs / _ALIKE), return_inverse=True)
+    # The cells of each level, and the level that most steps of a cell have.
+    pairs, place, counts = np.unique(
+        cells * (levels.max() + 1) + levels, return_inverse=True, return_counts=True
+    )
+    of_pair = pairs // (levels.max() + 1)
+    sizes = np.bincount(cells)
+    most = np.zeros(len(sizes), np.int64)
+    np.maximum.at(most, of_pair, counts)
+    has_mode = (sizes >= 3) & (most > sizes / 2)
+    asked = has_mode[cells]
+    deviates = asked & (counts[place.reshape(-1)] < most[cells])
+    if deviates.sum() < _DEVIANTS or not asked.any():
+        return ""
+    share = deviates.sum() / asked.sum()
+    elsewhere = np.isin(levels[deviates], levels[~deviates]).mean()
+    if share > _MOST_DEVIANTS or elsewhere < 0.3:
+        return ""
+    return (
+        f"{share:.1%} of the steps have another propensity than the other steps with the same"
+        " context and slate, which belongs to another slate."
+    )
+
+
+def _too_small(columns: Columns) -> str:
+    """A fault of slates that are shown more often than their propensities say; "" for none."""
+    context, slates = columns.first_steps(columns.context), columns.first_steps(columns.slate_codes)
+    propensity = columns.first_steps(columns.propensity)
+    floor = propensity.min()
+    _, groups = np.unique(context, return_inverse=True)
+    sizes = np.bincount(groups)
+    _, first, cells, counts = np.unique(
+        np.stack([groups, slates.astype(np.int64)]),
+        axis=1,
+        return_index=True,
+        return_inverse=True,
+        return_counts=True,
+    )
+    mean = np.bincount(cells.reshape(-1), propensity) / counts
+    number = sizes[groups[first]]
+    rounding = _ROUNDED if np.allclose(100 * propensity, np.round(100 * propensity)) else 0.0
+    asked = np.flatnonzero((counts >= _FEWEST_STEPS) & (mean > floor) & (mean + rounding < 1))
+    if not len(asked):
+        return ""
+    p_values = at_least(counts[asked], number[asked], mean[asked] + rounding)
+    if p_values.min() > FALSE_ALARM / len(counts):
+        return ""
+    worst = asked[np.argmin(p_values)]
+    return (
+        f"A slate is shown in {counts[worst] / number[worst]:.1%} of {number[worst]:,} steps of the"
+        f" same context, where its propensity is {mean[worst]:.2%}."
+    )
