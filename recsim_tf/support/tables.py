@@ -86,6 +86,11 @@ def per_cent(part: float) -> str:
     return _typeset(f"{format(100 * part + 0.0, f'+{digits}').rstrip('.')}%")
 
 
+def share(part: float) -> str:
+    """A part of a whole in per cent, with two digits."""
+    return f"{float(f'{100 * part:.2g}'):g}%"
+
+
 def label(name: str) -> str:
     """The name of a statistic in words."""
     return name.replace("/", ": ").replace("_", " ")

@@ -60,3 +60,28 @@ def halves_differ(
     variance = rate * (1 - rate) * (1 / number_early + 1 / number_late)
     total = float((gap**2 / variance).sum())
     return chi_squared_p_value(total, len(gap)), len(gap)
+
+
+def shares_differ(cells: np.ndarray, is_late: np.ndarray, fewest: int = 20) -> tuple[float, int]:
+    """Compares the shares of cells early and late by the chi-squared test of homogeneity.
+
+    Args:
+      cells: int [n], the cell of an event.
+      is_late: bool [n].
+      fewest: the events from which a cell counts.
+
+    Returns:
+      The p-value, 1 where fewer than two cells count; and the number of cells that count.
+    """
+    _, cells, counts = np.unique(cells, return_inverse=True, return_counts=True)
+    counts_late = np.bincount(cells, is_late.astype(np.float64))
+    is_large = counts >= fewest
+    number = int(is_large.sum())
+    if number < 2:
+        return 1.0, number
+    counts, counts_late = counts[is_large], counts_late[is_large]
+    rate = counts_late.sum() / counts.sum()
+    if not 0 < rate < 1:
+        return 1.0, number
+    total = float(((counts_late - counts * rate) ** 2 / (counts * rate * (1 - rate))).sum())
+    return chi_squared_p_value(total, number - 1), number

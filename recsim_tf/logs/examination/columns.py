@@ -77,6 +77,14 @@ class Columns:
         return self.time[self.is_first]
 
     @functools.cached_property
+    def independent(self) -> np.ndarray:
+        """The places of steps of different users, int64 [U]: the first step of a session each."""
+        firsts = np.flatnonzero(self.is_first)
+        if isinstance(self.users, tuple):
+            return firsts
+        return firsts[np.unique(self.users, return_index=True)[1]]
+
+    @functools.cached_property
     def num_slates(self) -> np.ndarray:
         """The number of slates that could have been shown at each step, float64 [n]. Documents
         that are never shown count only where candidates are known.
@@ -89,9 +97,10 @@ class Columns:
         return np.where(size > 0, counts[np.maximum(size, 1) - 1], 1.0)
 
     @functools.cached_property
-    def slate_codes(self) -> np.ndarray:
-        """A hash of the slate of each step, uint64 [n]."""
-        return row_hashes([self.slate], len(self.slate))
+    def first_cells(self) -> np.ndarray:
+        """A hash of the context and the slate of the first step of each session, uint64 [S]."""
+        leaves = [self.first_steps(self.context), self.first_steps(self.slate)]
+        return row_hashes(leaves, self.num_sessions)
 
     def by_session(self, values: np.ndarray) -> np.ndarray:
         """Sums over the steps of each session, float64 [S], of values [n]."""

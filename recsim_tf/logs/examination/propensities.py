@@ -8,10 +8,12 @@ from recsim_tf.logs.examination.chance import FALSE_ALARM, at_least, bound, visi
 from recsim_tf.logs.examination.columns import Columns
 from recsim_tf.logs.examination.findings import FAULT, SOUND, WEIGHTS, Finding
 from recsim_tf.support.means import Mean
+from recsim_tf.support.tables import share
 from recsim_tf.support.tails import pareto_k
 from recsim_tf.support.verdicts import CANNOT_TELL, WITH_CARE
 
-_HIGHEST_K = 0.5  # of inverse propensities whose mean has an error that can be believed
+# A mean of inverse propensities with a higher k-hat is mostly too low, with too small an error.
+_HIGHEST_K = 0.3
 _FEWEST_STEPS = 10  # of a cell whose share is compared with its propensity
 _SURE = 0.99  # a propensity from which a slate counts as sure
 _FEW = 0.005  # a share of steps that a finding leaves out
@@ -55,7 +57,7 @@ def wrong_propensities(columns: Columns) -> Finding:
         word=FAULT if fault else SOUND,
         value=sums.mean.value,
         sentence=fault or "Slates are shown as often as their propensities say.",
-        power=f"Propensities that are all {seen:.0%} too large or small would be seen.",
+        power=f"Propensities that are all {share(seen)} too large or small would be seen.",
         advice="Mend the propensities before any estimate with weights." if fault else "",
     )
 
@@ -81,21 +83,21 @@ def support(columns: Columns) -> Finding:
     unseen = 3 / columns.num_sessions
     finding = finding._replace(
         value=covered,
-        power=f"Slates that a policy shows in fewer than {unseen:.1%} of sessions may be missing"
+        power=f"Slates that a policy shows in fewer than {share(unseen)} of sessions may be missing"
         " unseen.",
     )
     if sure > _FEW:
         return finding._replace(
             word=WITH_CARE,
-            sentence=f"{sure:.1%} of the steps show a slate that was sure to be shown, so the log"
-            " has no other slate there.",
+            sentence=f"{share(sure)} of the steps show a slate that was sure to be shown, so the"
+            " log has no other slate there.",
             advice="Judge policies there by a model, or leave such users out.",
         )
     is_clear = error < covered / 4 and not sums.pareto_k > _HIGHEST_K
     if is_clear and 1 - covered > bound(1) * error and covered < 0.97:
         return finding._replace(
             word=WITH_CARE,
-            sentence=f"By the propensities {1 - covered:.0%} of the slates that candidates allow"
+            sentence=f"By the propensities {share(1 - covered)} of the slates that candidates allow"
             " are never shown.",
             advice="A policy that shows them cannot be judged by weights.",
         )
@@ -126,10 +128,8 @@ def _of_documents(columns: Columns, sums: _Sums) -> str:
 
 def _of_others(columns: Columns) -> str:
     """A fault of propensities that belong to other slates; "" for none."""
-    context, slates = columns.first_steps(columns.context), columns.first_steps(columns.slate_codes)
     logs = np.log(columns.first_steps(columns.propensity))
-    _, cells = np.unique(np.stack([context, slates]), axis=1, return_inverse=True)
-    cells = cells.reshape(-1)
+    _, cells = np.unique(columns.first_cells, return_inverse=True)
     _, levels = np.unique(np.round(logs / _ALIKE), return_inverse=True)
     # The cells of each level, and the level that most steps of a cell have.
     pairs, place, counts = np.unique(
@@ -141,34 +141,29 @@ def _of_others(columns: Columns) -> str:
     np.maximum.at(most, of_pair, counts)
     has_mode = (sizes >= 3) & (most > sizes / 2)
     asked = has_mode[cells]
-    deviates = asked & (counts[place.reshape(-1)] < most[cells])
+    deviates = asked & (counts[place] < most[cells])
     if deviates.sum() < _DEVIANTS or not asked.any():
         return ""
-    share = deviates.sum() / asked.sum()
+    part = float(deviates.sum() / asked.sum())
     elsewhere = np.isin(levels[deviates], levels[~deviates]).mean()
-    if share > _MOST_DEVIANTS or elsewhere < 0.3:
+    if part > _MOST_DEVIANTS or elsewhere < 0.3:
         return ""
     return (
-        f"{share:.1%} of the steps have another propensity than the other steps with the same"
+        f"{share(part)} of the steps have another propensity than the other steps with the same"
         " context and slate, which belongs to another slate."
     )
 
 
 def _too_small(columns: Columns) -> str:
     """A fault of slates that are shown more often than their propensities say; "" for none."""
-    context, slates = columns.first_steps(columns.context), columns.first_steps(columns.slate_codes)
     propensity = columns.first_steps(columns.propensity)
     floor = propensity.min()
-    _, groups = np.unique(context, return_inverse=True)
+    _, groups = np.unique(columns.first_steps(columns.context), return_inverse=True)
     sizes = np.bincount(groups)
     _, first, cells, counts = np.unique(
-        np.stack([groups, slates.astype(np.int64)]),
-        axis=1,
-        return_index=True,
-        return_inverse=True,
-        return_counts=True,
+        columns.first_cells, return_index=True, return_inverse=True, return_counts=True
     )
-    mean = np.bincount(cells.reshape(-1), propensity) / counts
+    mean = np.bincount(cells, propensity) / counts
     number = sizes[groups[first]]
     rounding = _ROUNDED if np.allclose(100 * propensity, np.round(100 * propensity)) else 0.0
     asked = np.flatnonzero((counts >= _FEWEST_STEPS) & (mean > floor) & (mean + rounding < 1))
@@ -179,6 +174,6 @@ def _too_small(columns: Columns) -> str:
         return ""
     worst = asked[np.argmin(p_values)]
     return (
-        f"A slate is shown in {counts[worst] / number[worst]:.1%} of {number[worst]:,} steps of the"
-        f" same context, where its propensity is {mean[worst]:.2%}."
+        f"A slate is shown in {share(counts[worst] / number[worst])} of {number[worst]:,} steps of"
+        f" the same context, where its propensity is {share(mean[worst])}."
     )

@@ -5,10 +5,12 @@ import numpy as np
 from recsim_tf.logs.examination.chance import bound
 from recsim_tf.logs.examination.columns import Columns, row_hashes
 from recsim_tf.logs.examination.findings import FAULT, INTERVALS, SESSIONS, SOUND, Finding
+from recsim_tf.support.tables import share
 from recsim_tf.support.tails import pareto_k
 from recsim_tf.support.verdicts import CANNOT_TELL, WITH_CARE
 
 _FEWEST_PAIRS = 10  # contents that occur twice, from which copies can be told from chance
+_FEWEST_COPIES = 5  # pairs of sessions with the same time
 _FEWEST_SESSIONS = 50
 _FEWEST_MISSING = 6.0  # sessions expected without a click, from which it tells that there are none
 _FEWEST_CHANCES = 5  # documents or steps of a user that clicks on all
@@ -28,19 +30,40 @@ def copies(columns: Columns) -> Finding:
         "As many sessions are equal as chance makes.",
         harms=INTERVALS,
     )
-    contents = [columns.content]
+    _, counts = np.unique(columns.content, return_counts=True)
+    once = int(np.sum(counts == 1))
+    least = np.sqrt(1.5 * bound(1) ** 2 * max(once, 1)) / columns.num_sessions
+    finding = finding._replace(
+        value=float(counts[counts > 1].sum() / counts.sum()),
+        power=f"Copies of {share(min(least, 1.0))} of the sessions would be seen.",
+    )
+    fault = _of_counts(counts)
     if not isinstance(columns.time, tuple):
-        contents.append(row_hashes([columns.content, columns.begins], columns.num_sessions))
-    for content in contents:
-        _, counts = np.unique(content, return_counts=True)
-        finding = finding._replace(value=float(counts[counts > 1].sum() / counts.sum()))
-        if fault := _of_counts(counts):
-            return finding._replace(
-                word=FAULT, sentence=fault, advice="Leave the copies out of the log."
-            )
-    once, twice = (int(np.sum(counts == number)) for number in (1, 2))
-    part = np.sqrt(max(twice, _FEWEST_PAIRS) * 2) / max(once + twice, 1)
-    return finding._replace(power=f"Copies of {min(part, 1.0):.0%} of the sessions would be seen.")
+        fault = fault or _at_the_same_time(columns, counts)
+        finding = finding._replace(
+            power=f"{finding.power} {_FEWEST_COPIES} copies with the same time would be seen."
+        )
+    if not fault:
+        return finding
+    return finding._replace(word=FAULT, sentence=fault, advice="Leave the copies out of the log.")
+
+
+def _at_the_same_time(columns: Columns, counts: np.ndarray) -> str:
+    """A fault of sessions that begin at the same time and are equal; "" for none."""
+
+    def pairs(counts: np.ndarray) -> float:
+        return float(np.sum(counts * (counts - 1.0)) / 2)
+
+    _, together = np.unique(columns.begins, return_counts=True)
+    both = row_hashes([columns.content, columns.begins], columns.num_sessions)
+    number = pairs(np.unique(both, return_counts=True)[1])
+    expected = pairs(together) * pairs(counts) / max(pairs(np.array([counts.sum()])), 1.0)
+    if number < _FEWEST_COPIES or number <= expected + bound(1) * np.sqrt(expected + 1):
+        return ""
+    return (
+        f"{number:,.0f} pairs of sessions begin at the same time and are equal, where chance makes"
+        f" {expected:.1f}: sessions were copied."
+    )
 
 
 def _of_counts(counts: np.ndarray) -> str:
@@ -82,7 +105,7 @@ def missing_sessions(columns: Columns) -> Finding:
     without = columns.by_session(clicked) == 0
     finding = finding._replace(word=SOUND, value=float(without.mean()))
     if without.any():
-        return finding._replace(sentence=f"{without.mean():.1%} of the sessions have no click.")
+        return finding._replace(sentence=f"{share(without.mean())} of the sessions have no click.")
     if columns.num_sessions < _FEWEST_SESSIONS:
         return finding._replace(word=CANNOT_TELL, sentence="The log has too few sessions to tell.")
     left_out = finding._replace(
@@ -108,7 +131,7 @@ def missing_sessions(columns: Columns) -> Finding:
         )
     return left_out._replace(
         sentence=f"No session is without a click, where {expected:,.0f} are expected:"
-        f" {rate:.0%} of the steps after a first click have one."
+        f" {share(rate)} of the steps after a first click have one."
     )
 
 
@@ -145,10 +168,10 @@ def clicks_on_all(columns: Columns) -> Finding:
             sentence="As many users click on all as those with a miss or two let expect.",
             power=f"{_FEWEST_BOTS} users who click on all would be seen.",
         )
-    share = hits[np.isin(units, np.flatnonzero(_all(units, chances, hits)))].sum() / hits.sum()
+    part = hits[np.isin(units, np.flatnonzero(_all(units, chances, hits)))].sum() / hits.sum()
     return finding._replace(
         word=FAULT,
-        sentence=f"{none:,} users click on all that they are shown, {share:.0%} of the clicks;"
+        sentence=f"{none:,} users click on all that they are shown, {share(part)} of the clicks;"
         f" {once:,} users have one miss and {twice:,} have two: they are no people.",
         advice="Leave these users out, if people are to be judged.",
     )
@@ -180,8 +203,8 @@ def amounts(columns: Columns) -> Finding:
         word=SOUND,
         value=pareto_k(values),
         sentence="No session decides the mean.",
-        power=f"An amount in fewer than {3 / max(columns.num_sessions, 1):.2%} of the sessions may"
-        " be missing unseen, however large it is.",
+        power=f"An amount in fewer than {share(3 / columns.num_sessions)} of the sessions may be"
+        " missing unseen, however large it is.",
     )
     k = finding.value
     if len(np.unique(values)) > _FEW_AMOUNTS and k is not None and k > _HEAVY:
@@ -194,7 +217,7 @@ def amounts(columns: Columns) -> Finding:
     if largest > 0.2 and columns.num_sessions >= _FEWEST_SESSIONS:
         return finding._replace(
             word=WITH_CARE,
-            sentence=f"A single session has {largest:.0%} of the variance of the returns.",
+            sentence=f"A single session has {share(largest)} of the variance of the returns.",
             advice="Judge counts, or amounts that are capped, and say so.",
         )
     return finding

@@ -6,15 +6,16 @@ from recsim_tf.logs.examination.chance import (
     FALSE_ALARM,
     chi_squared_p_value,
     halves_differ,
+    shares_differ,
     visible,
 )
 from recsim_tf.logs.examination.columns import Columns, row_hashes
 from recsim_tf.logs.examination.findings import INTERVALS, SESSIONS, SOUND, WEIGHTS, Finding
+from recsim_tf.support.tables import share
 from recsim_tf.support.verdicts import CANNOT_TELL, WITH_CARE
 
 _FEWEST_DAYS, _MOST_DAYS = 3, 1000
 _NUM_SPANS = 10
-_MOST_DOCUMENTS = 100  # of a position, whose shares are compared
 
 
 def spans(columns: Columns) -> tuple[np.ndarray, str] | None:
@@ -67,14 +68,14 @@ def days(columns: Columns) -> Finding:
         word=SOUND,
         value=part,
         sentence=f"Returns do not differ from {unit} to {unit} by more than chance.",
-        power=f"A standard deviation of {chance * np.sqrt(visible(1) * np.sqrt(2 / number)):.0%}"
+        power=f"A standard deviation of {share(chance * np.sqrt(visible(1) * np.sqrt(2 / number)))}"
         f" between units of a {unit} would be seen.",
     )
     if chi_squared_p_value(total, number - 1) > FALSE_ALARM:
         return finding
     return finding._replace(
         word=WITH_CARE,
-        sentence=f"Returns go up and down by {part:.0%} from {unit} to {unit}, so sessions of a"
+        sentence=f"Returns go up and down by {share(part)} from {unit} to {unit}, so sessions of a"
         f" {unit} are not independent.",
         advice=f"Intervals must be of {number} {unit}s, not of {columns.num_sessions:,} sessions.",
     )
@@ -94,10 +95,11 @@ def drift(columns: Columns) -> Finding:
     unknown = (columns.time, columns.slate, columns.clicked)
     if any(isinstance(each, tuple) for each in unknown):
         return finding
-    is_late, places = _late(columns)
-    cells, hits = columns.slate[places], columns.clicked[places]
+    rows = columns.independent
+    is_late, places = _is_late(columns, rows), columns.shown[rows]
+    cells, hits = columns.slate[rows][places], columns.clicked[rows][places]
     positions = np.broadcast_to(np.arange(places.shape[1]), places.shape)[places]
-    contexts = np.broadcast_to(columns.context[:, np.newaxis], places.shape)[places]
+    contexts = np.broadcast_to(columns.context[rows][:, np.newaxis], places.shape)[places]
     late = np.broadcast_to(is_late[:, np.newaxis], places.shape)[places]
     partitions = [
         row_hashes([cells, positions.astype(np.int64)], len(cells)),
@@ -136,16 +138,10 @@ def changing_policy(columns: Columns) -> Finding:
     )
     if isinstance(columns.time, tuple) or isinstance(columns.slate, tuple):
         return finding
-    is_late, places = _late(columns)
-    slates = columns.slate
-    asked = []
-    for position in range(slates.shape[1]):
-        rows = places[:, position]
-        for document in np.unique(slates[rows, position])[:_MOST_DOCUMENTS]:
-            hits = slates[rows, position] == document
-            p_value, number = halves_differ(np.zeros(len(hits)), is_late[rows], hits)
-            if number:
-                asked.append(p_value)
+    rows = columns.independent
+    is_late, slates = _is_late(columns, rows), columns.slate[rows]
+    tests = [shares_differ(documents, is_late) for documents in slates.T]
+    asked = [p_value for p_value, number in tests if number > 1]
     if not asked:
         return finding._replace(sentence="The log has too few slates to tell.")
     p_value = min(1.0, min(asked) * len(asked))
@@ -163,9 +159,6 @@ def changing_policy(columns: Columns) -> Finding:
     )
 
 
-def _late(columns: Columns) -> tuple[np.ndarray, np.ndarray]:
-    """Whether the session of a step begins in the later half, bool [n]; and the positions that
-    are shown, bool [n, K].
-    """
-    is_late = columns.begins > np.median(columns.begins)
-    return is_late[columns.session], columns.shown
+def _is_late(columns: Columns, rows: np.ndarray) -> np.ndarray:
+    """Whether the steps at places int [U] are in the later half of the log's time, bool [U]."""
+    return columns.time[rows] > np.median(columns.time[rows])
