@@ -168,10 +168,8 @@ def test_sound_logs_are_not_accused(num_steps):
 
 
 def test_each_check_asks_of_a_whole_log_and_cannot_tell_of_a_bare_one():
-    whole, bare = (
-        logs.examine(log_of()),
-        log_of()._replace(propensity=SlateLogProbs(), reward=(), response=(), labels=logs.Labels()),
-    )
+    whole, unknown = logs.examine(log_of(num_steps=6)), SlateLogProbs()
+    bare = log_of()._replace(propensity=unknown, reward=(), response=(), labels=logs.Labels())
     assert {finding.word for finding in whole.values()} == {SOUND}
     words = {name: finding.word for name, finding in logs.examine(bare).items()}
     assert words.pop("copies") == SOUND
