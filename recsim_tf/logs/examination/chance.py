@@ -1,4 +1,4 @@
-"""Tests that the checks share: means beside their expectation, and counts in two halves."""
+"""Tests that the checks share: means beside their expectation, and counts over time."""
 
 import numpy as np
 import tensorflow as tf
@@ -32,34 +32,33 @@ def at_least(hits: np.ndarray, number: np.ndarray, probability: np.ndarray) -> n
     return tf.math.betainc(first, second, np.asarray(probability, np.float64)).numpy()
 
 
-def halves_differ(
-    cells: np.ndarray, is_late: np.ndarray, hits: np.ndarray, fewest: int = 20
+def trends(
+    cells: np.ndarray, time: np.ndarray, hits: np.ndarray, fewest: int = 10
 ) -> tuple[float, int]:
-    """Compares the share of hits early and late, in each cell.
+    """Looks for a linear trend of hits over time in each cell.
 
     Args:
       cells: int [n], the cell of an event.
-      is_late: bool [n].
-      hits: bool [n].
-      fewest: the events in a half from which a cell counts.
+      time: float [n].
+      hits: bool or float [n].
+      fewest: the events from which a cell counts.
 
     Returns:
       The p-value of the chi-squared test over the cells, 1 without any; and the number of cells.
     """
-    _, cells = np.unique(cells, return_inverse=True)
-    late, early = is_late.astype(np.float64), (~is_late).astype(np.float64)
-    number_early, number_late = np.bincount(cells, early), np.bincount(cells, late)
-    hits_early = np.bincount(cells, early * hits)
-    hits_late = np.bincount(cells, late * hits)
-    rate = (hits_early + hits_late) / (number_early + number_late)
-    counts = (np.minimum(number_early, number_late) >= fewest) & (rate > 0) & (rate < 1)
-    if not counts.any():
+    _, cells, counts = np.unique(cells, return_inverse=True, return_counts=True)
+
+    def centred(values: np.ndarray) -> np.ndarray:
+        return values - (np.bincount(cells, values) / counts)[cells]
+
+    times, hits = centred(time.astype(np.float64)), centred(hits.astype(np.float64))
+    variances = np.bincount(cells, times**2) * np.bincount(cells, hits**2)
+    is_used = (counts >= fewest) & (variances > 0)
+    number = int(is_used.sum())
+    if not number:
         return 1.0, 0
-    number_early, number_late, rate = number_early[counts], number_late[counts], rate[counts]
-    gap = hits_late[counts] / number_late - hits_early[counts] / number_early
-    variance = rate * (1 - rate) * (1 / number_early + 1 / number_late)
-    total = float((gap**2 / variance).sum())
-    return chi_squared_p_value(total, len(gap)), len(gap)
+    squares = np.bincount(cells, times * hits)[is_used] ** 2 / variances[is_used]
+    return chi_squared_p_value(float((squares * (counts[is_used] - 1)).sum()), number), number
 
 
 def shares_differ(cells: np.ndarray, is_late: np.ndarray, fewest: int = 20) -> tuple[float, int]:

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from recsim_tf.logs.examination.chance import FALSE_ALARM, at_least, bound, visible
+from recsim_tf.logs.examination.chance import FALSE_ALARM, at_least, bound, trends, visible
 from recsim_tf.logs.examination.columns import Columns
 from recsim_tf.logs.examination.findings import FAULT, SOUND, WEIGHTS, Finding
 from recsim_tf.support.means import Mean
@@ -146,7 +146,10 @@ def _of_others(columns: Columns) -> str:
         return ""
     part = float(deviates.sum() / asked.sum())
     elsewhere = np.isin(levels[deviates], levels[~deviates]).mean()
-    if part > _MOST_DEVIANTS or elsewhere < 0.3:
+    # A policy that changes has other propensities at other times.
+    order = np.argsort(np.argsort(columns.begins)) if len(columns.time) else np.arange(len(cells))
+    drifts = trends(np.zeros(int(asked.sum())), order[asked], deviates[asked])[0] < FALSE_ALARM
+    if part > _MOST_DEVIANTS or elsewhere < 0.3 or drifts:
         return ""
     return (
         f"{share(part)} of the steps have another propensity than the other steps with the same"
@@ -163,17 +166,19 @@ def _too_small(columns: Columns) -> str:
     _, first, cells, counts = np.unique(
         columns.first_cells, return_index=True, return_inverse=True, return_counts=True
     )
-    mean = np.bincount(cells, propensity) / counts
+    # The policy may have changed; the largest propensity of a cell accuses least.
+    largest = np.zeros(len(counts))
+    np.maximum.at(largest, cells, propensity)
     number = sizes[groups[first]]
     rounding = _ROUNDED if np.allclose(100 * propensity, np.round(100 * propensity)) else 0.0
-    asked = np.flatnonzero((counts >= _FEWEST_STEPS) & (mean > floor) & (mean + rounding < 1))
+    asked = np.flatnonzero((counts >= _FEWEST_STEPS) & (largest > floor) & (largest + rounding < 1))
     if not len(asked):
         return ""
-    p_values = at_least(counts[asked], number[asked], mean[asked] + rounding)
+    p_values = at_least(counts[asked], number[asked], largest[asked] + rounding)
     if p_values.min() > FALSE_ALARM / len(counts):
         return ""
     worst = asked[np.argmin(p_values)]
     return (
         f"A slate is shown in {share(counts[worst] / number[worst])} of {number[worst]:,} steps of"
-        f" the same context, where its propensity is {share(mean[worst])}."
+        f" the same context, where its propensity is at most {share(largest[worst])}."
     )

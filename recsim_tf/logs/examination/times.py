@@ -5,8 +5,8 @@ import numpy as np
 from recsim_tf.logs.examination.chance import (
     FALSE_ALARM,
     chi_squared_p_value,
-    halves_differ,
     shares_differ,
+    trends,
     visible,
 )
 from recsim_tf.logs.examination.columns import Columns, row_hashes
@@ -16,6 +16,8 @@ from recsim_tf.support.verdicts import CANNOT_TELL, WITH_CARE
 
 _FEWEST_DAYS, _MOST_DAYS = 3, 1000
 _NUM_SPANS = 10
+# Drift is hard to see, and common.
+_FALSE_ALARM_OF_DRIFT = 0.01
 
 
 def spans(columns: Columns) -> tuple[np.ndarray, str] | None:
@@ -96,16 +98,19 @@ def drift(columns: Columns) -> Finding:
     if any(isinstance(each, tuple) for each in unknown):
         return finding
     rows = columns.independent
-    is_late, places = _is_late(columns, rows), columns.shown[rows]
+    places = columns.shown[rows]
     cells, hits = columns.slate[rows][places], columns.clicked[rows][places]
     positions = np.broadcast_to(np.arange(places.shape[1]), places.shape)[places]
     contexts = np.broadcast_to(columns.context[rows][:, np.newaxis], places.shape)[places]
-    late = np.broadcast_to(is_late[:, np.newaxis], places.shape)[places]
+    order = np.argsort(np.argsort(columns.time[rows], kind="stable"), kind="stable")
+    order = np.broadcast_to(order[:, np.newaxis], places.shape)[places]
+    rates = np.bincount(positions, hits) / np.maximum(np.bincount(positions), 1)
+    hits = hits - rates[positions]  # Positions take no part in what changes.
     partitions = [
         row_hashes([cells, positions.astype(np.int64)], len(cells)),
         row_hashes([cells, contexts], len(cells)),
     ]
-    tests = [halves_differ(each, late, hits) for each in partitions]
+    tests = [trends(each, order, hits) for each in partitions]
     asked = [p_value for p_value, number in tests if number]
     if not asked:
         return finding._replace(sentence="No document is shown often enough to tell.")
@@ -115,7 +120,7 @@ def drift(columns: Columns) -> Finding:
         value=p_value,
         sentence="Early and late users click on the same documents alike.",
     )
-    if p_value > FALSE_ALARM:
+    if p_value > _FALSE_ALARM_OF_DRIFT:
         return finding
     return finding._replace(
         word=WITH_CARE,
