@@ -20,7 +20,7 @@ _FEW = 0.005  # a share of steps that a finding leaves out
 _ROUNDED = 0.005  # propensities may be off by so much where they are rounded
 _ALIKE = 1e-6  # relative difference of propensities that count as equal
 _DEVIANTS = 3  # the fewest steps with a propensity of another slate
-_MOST_DEVIANTS = 0.4  # the largest share of such steps; beyond, the policy may have changed
+_MOST_DEVIANTS = 0.3  # the largest share of such steps; beyond, the policy may have changed
 
 
 class _Sums(NamedTuple):

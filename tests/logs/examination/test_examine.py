@@ -28,7 +28,8 @@ def of_others():
     """A tenth of the sessions have the propensities of each other."""
     log = log_of()
     values = log.propensity.slate.copy()
-    values[:100] = np.roll(values[:100], 1, axis=0)
+    rows = np.random.default_rng(0).choice(1000, 100, replace=False)
+    values[rows] = values[np.roll(rows, 1)]
     return log._replace(propensity=SlateLogProbs(slate=values))
 
 
