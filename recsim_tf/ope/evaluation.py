@@ -21,7 +21,8 @@ from recsim_tf.core.base.ranges import Range
 from recsim_tf.core.base.validation import check_different
 from recsim_tf.logs.arguments import log_of, simulator_of
 from recsim_tf.logs.densities import missing_support
-from recsim_tf.logs.examination.examine import examine
+from recsim_tf.logs.examination.columns import Columns
+from recsim_tf.logs.examination.examine import findings_of
 from recsim_tf.logs.examination.findings import (
     FAULT,
     INTERVALS,
@@ -34,6 +35,7 @@ from recsim_tf.logs.observed_logs import with_observations
 from recsim_tf.ope.click_estimates import ClickEstimates
 from recsim_tf.ope.diagnostics import warning_of_few_earning_sessions
 from recsim_tf.ope.estimators import PRESETS, Estimator, PresetName, Values
+from recsim_tf.ope.learned import warning_of_learning
 from recsim_tf.ope.logged_policy import LoggedPolicy
 from recsim_tf.ope.results import Estimate, Result, Results
 from recsim_tf.ope.sample import Sample, gather
@@ -151,7 +153,8 @@ def compare(
     observed = functools.cache(lambda: observed_by(model, log))
     is_target = model is not None and len(policies) == 1
     results = Results()
-    results.findings = examine(log)
+    columns = Columns.of(log)
+    results.findings = findings_of(log, columns)
     for name, policy in policies.items():
         inputs = EvaluationInputs(
             policy,
@@ -166,6 +169,7 @@ def compare(
             observed,
             is_target,
             results.findings,
+            columns,
         )
         results[name] = _result(inputs, level)
     return with_simultaneous_gains(results, seed)
@@ -204,6 +208,7 @@ class EvaluationInputs:
       is_target: whether the policy is the one whose target probabilities a log without
         observations may have.
       findings: what the examination of the log found.
+      columns: the numbers of the log, or None.
     """
 
     policy: Any
@@ -218,6 +223,7 @@ class EvaluationInputs:
     observed: Callable[[], Sessions]
     is_target: bool = False
     findings: Findings = dataclasses.field(default_factory=lambda: Findings.of((), {}, ()))
+    columns: Columns | None = None
 
     @functools.cached_property
     def sample(self) -> Sample:
@@ -336,11 +342,20 @@ class EvaluationInputs:
             if bent_share > _NEGLIGIBLE
             else "",
             "propensities estimated" if is_estimated else "",
+            self._learned,
         )
         estimate = estimate._replace(
             verdict=verdict, weights=used, assumptions=estimator.assumptions
         )
         return estimate.beyond(sample.returns, level)
+
+    @functools.cached_property
+    def _learned(self) -> str:
+        """A warning that the policy was learned from the log; "" for none."""
+        ratio = self.sample.read.get("slate")
+        if self.columns is None or ratio is None:
+            return ""
+        return warning_of_learning(self.columns, ratio[:, 0])
 
     def examined(self, estimate: Estimate, estimator: Estimator) -> Estimate:
         """The estimate, whose verdict is lowered where the examination of the log breaks what the

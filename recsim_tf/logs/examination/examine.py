@@ -42,7 +42,11 @@ def examine(log: Any) -> Findings:
       UsageError: if `log` is none of these, or has no sessions.
     """
     log = log_of("log", log, Sessions, "a Log or a LogStream")
-    columns = Columns.of(log)
+    return findings_of(log, Columns.of(log))
+
+
+def findings_of(log: Sessions, columns: Columns) -> Findings:
+    """The findings on a log from its numbers."""
     findings = [check(columns) for check in CHECKS]
     differ = any(finding.name == "days" and finding.accuses for finding in findings)
     found = times.spans(columns) if differ else None
