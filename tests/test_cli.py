@@ -46,7 +46,7 @@ def test_help_lists_the_commands_and_each_has_only_its_own_options(capsys):
     assert options["simulate"] - shared == {"--episode_file"}
     assert options["compare"] == {"--baseline", "--output"}
     assert options["validate"] - shared == {"--trust"}
-    assert options["ope"] - shared == {"--trust"}
+    assert options["ope"] - shared == {"--trust", "--require"}
     assert options["evaluate"] - shared == {"--trust", "--watch", "--watch_timeout"}
     of_sessions = {"--policy", "--num_users", "--user", "--seed", "--max_turns", "--output"}
     assert options["sessions"] - shared == {"--trust", *of_sessions}

@@ -6,6 +6,7 @@ The blocks of a page run in order in one folder, by the language that they name:
     gin     is parsed; one that begins with `# name.gin` is that file
     bash    runs; commands of recsim-tf get the bindings of `_SHORTER`, which make them short
     sh      needs a network or other machines: its recsim-tf commands are only parsed
+    yaml    is a part of a workflow: its recsim-tf commands are only parsed
     text    is no code
 """
 
@@ -40,6 +41,7 @@ ORDER = (
     *("own_log", "log_to_value", "validation", "ope", "conversations", "worlds", "gymnasium"),
     *("coming_from_recsim", "faults", "glossary", "architecture", "releasing"),
 )
+_LANGUAGES = ("python", "gin", "bash", "sh", "yaml")
 _BLOCK = re.compile(r"^```(.*)\n((?:.*\n)*?)```$", re.MULTILINE)
 _FILE = re.compile(r"# ([\w/]+\.(?:py|gin))\n")
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
@@ -118,7 +120,7 @@ def _shorter_command(folder: pathlib.Path) -> None:
     python.chmod(0o755)
 
 
-def _run_page(page: str, folder: pathlib.Path, languages=("python", "gin", "bash", "sh")) -> str:
+def _run_page(page: str, folder: pathlib.Path, languages=_LANGUAGES) -> str:
     """Runs the blocks of a page; returns what its Python prints."""
     _shorter_command(folder)
     session = []
@@ -134,7 +136,7 @@ def _run_page(page: str, folder: pathlib.Path, languages=("python", "gin", "bash
             _parse(code, folder)
         elif language == "bash":
             _run(["bash", "-euo", "pipefail", "-c", code], folder)
-        elif language == "sh":
+        elif language in ("sh", "yaml"):
             _check_commands(code)
     (folder / "session_of_the_page.py").write_text("\n".join(session))
     return _run([sys.executable, "session_of_the_page.py"], folder) if session else ""
@@ -149,13 +151,14 @@ def _parse(code: str, folder: pathlib.Path) -> None:
 
 def _check_commands(code: str) -> None:
     for line in code.replace("\\\n", " ").splitlines():
-        if line.startswith("recsim-tf "):
-            options.parse(shlex.split(line, comments=True)[1:])
+        command = line.strip().partition(" || ")[0]
+        if command.startswith("recsim-tf "):
+            options.parse(shlex.split(command, comments=True)[1:])
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_every_block_names_a_language_that_a_test_runs(page):
-    assert {language for language, _ in _blocks(page)} <= {"python", "gin", "bash", "sh", "text"}
+    assert {language for language, _ in _blocks(page)} <= {*_LANGUAGES, "text"}
     indented = re.findall(r"(?:^|\n)\n( {4,}\S.*)", _prose(page))
     assert not indented, "an indented block names no language"
 

@@ -1,5 +1,5 @@
 """The `recsim-tf` command, with sub-commands to train, evaluate, show sessions, simulate, compare,
-fit, validate, judge policies from logs, and sweep.
+fit, validate, judge logs and policies from them, and sweep.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from recsim_tf.support.errors import UsageError
 from recsim_tf.support.stopping import noting_signals
 
 # Commands that need no agents.
-_FITTING = ("fit", "validate", "ope")
+_FITTING = ("fit", "validate", "doctor", "ope")
 
 
 def _folder(options: argparse.Namespace) -> Any:
@@ -44,20 +44,38 @@ def _folder(options: argparse.Namespace) -> Any:
 
 
 def _call(options: argparse.Namespace) -> None:
-    """Calls the function of `building` with the command's name and its special options."""
+    """Calls the function of `building` for the command."""
+    _result(options)
+
+
+def _result(options: argparse.Namespace) -> Any:
+    """The result of the function of `building` with the command's name and its special options."""
     from recsim_tf.experiment import building
 
     shared = ["command", "root_dir", "gin_file", "gin_bindings"]
     # A configuration has been read then; a fitted model has not.
     shared += [] if options.command in _FITTING else ["trust"]
     further = {name: value for name, value in vars(options).items() if name not in shared}
-    getattr(building, options.command)(_folder(options), **further)
+    return getattr(building, options.command)(_folder(options), **further)
+
+
+def _ope(options: argparse.Namespace) -> int:
+    from recsim_tf.experiment.commands import gate
+
+    requirements = _result(options)["requirements"]
+    return gate.exit_status(each["status"] for each in requirements)
 
 
 def _compare(options: argparse.Namespace) -> None:
     from recsim_tf.experiment.commands import compare
 
     compare.run_comparison(options.runs, options.baseline, options.output)
+
+
+def _doctor(options: argparse.Namespace) -> None:
+    from recsim_tf.experiment.commands import doctor
+
+    doctor.run_doctor(options.log, options.column, options.multiple_clicks, options.output)
 
 
 def _sweep(options: argparse.Namespace) -> int:
@@ -123,7 +141,8 @@ def run(arguments: Sequence[str]) -> int:
 
     Returns:
       The exit status: 0; 1 for a sweep with failed trials; 2 after an error, which is one line on
-      standard error; 128 plus the number of the signal that stopped the command.
+      standard error; 3 or 4 for a requirement of ope that is not met, see `gate`; 128 plus the
+      number of the signal that stopped the command.
     """
     with plain_output():
         try:
@@ -134,7 +153,8 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    command = {"compare": _compare, "sweep": _sweep}.get(options.command, _call)
+    commands = {"compare": _compare, "doctor": _doctor, "ope": _ope, "sweep": _sweep}
+    command = commands.get(options.command, _call)
 
     def imported_and_run() -> int | None:
         files = _gin_files(options)

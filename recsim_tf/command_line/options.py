@@ -18,6 +18,7 @@ COMMANDS = {
     "compare": "compare the policies of finished runs",
     "fit": "fit user models to a log, or go on with a fit",
     "validate": "say how far to trust the fit of a run",
+    "doctor": "say what a log can tell, and what is wrong with it",
     "ope": "judge the rewards of policies from a log of another policy",
     "sweep": "train variants with seeds, or go on with that",
 }
@@ -56,7 +57,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         name = unknown[0].partition("=")[0]
         if options.command == "compare" and not name.startswith("-"):
             main.error(f"argument RUN: {name} must stand beside the other runs")
-        names = ["--help", *(f"--{o}" for o in vars(options) if o not in ("command", "runs"))]
+        places = ("command", "runs", "log")
+        names = ["--help", *(f"--{each}" for each in vars(options) if each not in places)]
         main.error(f"{options.command} has no option {name}; {instead(name, names)}")
     return options
 
@@ -78,7 +80,7 @@ def _parser() -> _Parser:
             allow_abbrev=False,
             formatter_class=_HELP,
         )
-        if name != "compare":
+        if name not in ("compare", "doctor"):
             _add_configuration(command, name)
         if name in (*OF_RUNS, "ope"):
             where = "a fitted model" if name == "ope" else "the run's config.gin"
@@ -128,6 +130,16 @@ def _add_special(command: _Parser, name: str) -> None:
         text = "the policy over which others gain, by its name in the table"
         _add(command, "--baseline", "NAME", text)
         _add(command, "--output", "DIR", "a new folder for the page, the plot and the figures")
+    elif name == "ope":
+        text = "believable or gain, of each policy or of one; else status 3 or 4; may be repeated"
+        _add(command, "--require", "WORD[:POLICY]", text, action="append", default=[])
+    elif name == "doctor":
+        _add(command, "log", "LOG", "a table .csv or .parquet of logged sessions")
+        text = "the name of the column of a role, such as session=visit_id; may be repeated"
+        _add(command, "--column", "ROLE=NAME", text, action="append", default=[])
+        text = "several documents of a slate may be clicked"
+        command.add_argument("--multiple_clicks", action="store_true", help=text)
+        _add(command, "--output", "DIR", "a new folder for the page and the findings")
     elif name == "sweep":
         text = "gin file: a path or the name of a packaged sweep"
         _add(command, "--sweep_file", "FILE", text, required=True)

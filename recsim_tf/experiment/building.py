@@ -10,6 +10,7 @@ from typing import Any
 
 from recsim_tf.evaluation.evaluation import Evaluation
 from recsim_tf.experiment.commands.fit import FitRun, run_fit, show_ended
+from recsim_tf.experiment.commands.gate import Requirement
 from recsim_tf.experiment.commands.ope import OpeRun, run_ope
 from recsim_tf.experiment.commands.simulate import Simulation, run_simulation
 from recsim_tf.experiment.commands.validate import ValidationRun, run_validation
@@ -37,9 +38,12 @@ def validate(folder: RunDirectory, trust: Sequence[str] = ()) -> dict[str, Any]:
     return run_validation(folder, built(FitRun, "run_fit"), ValidationRun(), trust)
 
 
-def ope(folder: RunDirectory, trust: Sequence[str] = ()) -> dict[str, Any]:
-    """Judges policies from a log; see `run_ope`."""
-    return run_ope(folder, OpeRun(), trust)
+def ope(
+    folder: RunDirectory, trust: Sequence[str] = (), require: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Judges policies from a log; see `run_ope`. Requirements are texts as in `--require`."""
+    required = [Requirement.parse(text) for text in require]  # Before OpeRun makes the log.
+    return run_ope(folder, OpeRun(), trust, required)
 
 
 def simulate(folder: RunDirectory, episode_file: str | None = None) -> dict[str, Any]:

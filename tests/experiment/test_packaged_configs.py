@@ -176,8 +176,8 @@ def test_policies_are_judged(tmp_path, name):
         bindings += [f"read_open_bandit.folder = '{write(tmp_path)}'"]
         bindings += ["read_open_bandit.campaign = 'men'", "bts/read_open_bandit.policy = 'random'"]
     content = building.ope(RunDirectory(tmp_path / "run", config.load([name], bindings)))
-    for found in content.values():
-        assert found["estimates"]
+    for policy in content["policies"].values():
+        assert policy["estimates"]
 
 
 def _dialogues(folder):

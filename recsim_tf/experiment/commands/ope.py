@@ -18,6 +18,7 @@ from recsim_tf.evaluation.baselines import (
     named_baselines,
     unchecked,
 )
+from recsim_tf.experiment.commands import gate
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.fitting import load_model
 from recsim_tf.logs.arguments import log_of
@@ -30,6 +31,7 @@ from recsim_tf.support.errors import UsageError
 
 # The policy of a log that brings its probabilities.
 _OF_LOG = "target policy"
+_SCHEMA = 1  # the form of ope.json, whose fields docs/ope.md lists
 _NUM_USERS = 100  # whose first slates show whether a policy is deterministic
 _TABLES = (".csv", ".csv.gz", ".csv.zip", ".parquet", ".pq")
 
@@ -86,20 +88,30 @@ class OpeRun:
             )
 
 
-def run_ope(folder: RunDirectory, run: OpeRun, trusted: Sequence[str] = ()) -> dict[str, Any]:
+def run_ope(
+    folder: RunDirectory,
+    run: OpeRun,
+    trusted: Sequence[str] = (),
+    required: Sequence[gate.Requirement] = (),
+) -> dict[str, Any]:
     """Judges policies from a log; prints a table and some sentences for each, and writes ope.json,
-    report.html and estimates.png into the folder.
+    report.html and estimates.png into the folder. Prints a line for each requirement.
 
     Args:
       folder, run: the run.
       trusted: modules that a fitted model may name, beside `OpeRun.imports`.
+      required: requirements on the policies.
 
     Returns:
       The content of ope.json.
 
     Raises:
-      ValueError: as `recsim_tf.ope.evaluate`, and for a policy that is not for this environment.
+      ValueError: as `recsim_tf.ope.evaluate`, for a policy that is not for this environment, and
+        for a requirement on a policy that is not judged.
     """
+    # A log without policies to be judged brings the probabilities of one.
+    names = [*named_baselines("run_ope.policies", run.policies)] or [_OF_LOG]
+    named = gate.pairs(required, names)
     model: Any = run.model
     if isinstance(model, str):
         model = load_model(model, [*run.imports, *trusted])
@@ -135,8 +147,16 @@ def run_ope(folder: RunDirectory, run: OpeRun, trusted: Sequence[str] = ()) -> d
             if run.truth is not None and policy is not None
         }
         figures = {name: truth.figures() for name, truth in truths.items()}
+        outcomes = gate.outcomes(results, named)
         content = as_json(
-            {name: {**each.figures(), "truth": figures.get(name)} for name, each in results.items()}
+            {
+                "schema": _SCHEMA,
+                "policies": {
+                    name: {**each.figures(), "truth": figures.get(name)}
+                    for name, each in results.items()
+                },
+                "requirements": [each.figures() for each in outcomes],
+            }
         )
         folder.write(
             {
@@ -150,6 +170,7 @@ def run_ope(folder: RunDirectory, run: OpeRun, trusted: Sequence[str] = ()) -> d
     for name in results.shown:
         print(*report.sentences(name, results[name], truths.get(name)), sep="\n", end="\n\n")
     print(f"Page, figures and plot in {folder.path}")
+    print(*outcomes, sep="\n", end="\n" if outcomes else "")
     return content
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from recsim_tf.core.base.arguments import checked
 from recsim_tf.logs import showing
 from recsim_tf.logs.arguments import log_of
-from recsim_tf.logs.examination import propensities, sessions, times
+from recsim_tf.logs.examination import collection, propensities, times
 from recsim_tf.logs.examination.columns import Columns
 from recsim_tf.logs.examination.findings import Findings
 from recsim_tf.logs.log import Log, Sessions
@@ -13,10 +13,10 @@ from recsim_tf.logs.log import Log, Sessions
 CHECKS = (
     propensities.wrong_propensities,
     propensities.support,
-    sessions.copies,
-    sessions.missing_sessions,
-    sessions.clicks_on_all,
-    sessions.amounts,
+    collection.copies,
+    collection.missing_sessions,
+    collection.clicks_on_all,
+    collection.amounts,
     times.days,
     times.drift,
     times.changing_policy,

@@ -22,7 +22,9 @@ ONE = "run_ope.policies = {'it': @sharper/softmax_policy}"
 
 
 def run(folder, *bindings, files=(NAME,)):
-    return building.ope(RunDirectory(folder, config.load(files, [*SMALL, *bindings])))
+    """The figures of the policies."""
+    text = config.load(files, [*SMALL, *bindings])
+    return building.ope(RunDirectory(folder, text))["policies"]
 
 
 @pytest.mark.slow
@@ -31,7 +33,7 @@ def test_policies_are_judged_in_a_folder(tmp_path, capsys):
     content = run(tmp_path / "run")
     assert set(content) == {"sharper", "a little sharper"}
     written = json.loads((tmp_path / "run" / "ope.json").read_text())
-    assert written == content
+    assert written == {"schema": 1, "policies": content, "requirements": []}
     for found in content.values():
         assert set(found["estimates"]) == {"snips", "simulated", "calibrated"}
         assert np.isfinite(found["truth"]["value"])
@@ -107,7 +109,7 @@ def judged_table(tmp_path, *bindings):
     path = tmp_path / "log.csv"
     path.write_text("\n".join([names, *rows]))
     text = config.load([], [f"run_ope.log = '{path}'", *bindings])
-    return building.ope(RunDirectory(tmp_path / "run", text))
+    return building.ope(RunDirectory(tmp_path / "run", text))["policies"]
 
 
 def test_a_table_brings_the_probabilities_of_both_policies(tmp_path):
@@ -136,7 +138,7 @@ def test_a_trained_agent_is_judged_from_the_sessions_in_which_it_explored(tmp_pa
     bindings += [f"{part}interest_evolution.slate_size = 2" for part in ("", "model/")]
     bindings += [f"{part}interest_evolution.num_candidates = 5" for part in ("", "model/")]
     text = config.load(["ope/slate_q.gin"], bindings)
-    content = building.ope(RunDirectory(tmp_path / "run", text))
+    content = building.ope(RunDirectory(tmp_path / "run", text))["policies"]
     assert set(content["SlateQ"]["estimates"]) == {"snips", "simulated", "calibrated"}
     assert_refused(
         lambda: SavedPolicy(interest_evolution(), tmp_path), "folder must be of a training"
