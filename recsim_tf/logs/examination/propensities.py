@@ -19,6 +19,8 @@ _SURE = 0.99  # a propensity from which a slate counts as sure
 _FEW = 0.005  # a share of steps that a finding leaves out
 _ROUNDED = 0.005  # propensities may be off by so much where they are rounded
 _ALIKE = 1e-6  # relative difference of propensities that count as equal
+_FEWEST_ALIKE = 5  # slates with the smallest propensity, which then is a floor
+_FEWEST_SESSIONS = 100
 _DEVIANTS = 3  # the fewest steps with a propensity of another slate
 _MOST_DEVIANTS = 0.3  # the largest share of such steps; beyond, the policy may have changed
 
@@ -93,6 +95,14 @@ def support(columns: Columns) -> Finding:
             " log has no other slate there.",
             advice="Judge policies there by a model, or leave such users out.",
         )
+    if _has_floor(columns):
+        return finding._replace(
+            word=SOUND,
+            sentence="Small propensities were rounded or raised, so slates that are left out cannot"
+            " be told from slates that are seldom shown.",
+        )
+    if columns.num_sessions < _FEWEST_SESSIONS:
+        return finding._replace(sentence="The log has too few sessions to tell.")
     is_clear = error < covered / 4 and not sums.pareto_k > _HIGHEST_K
     if is_clear and 1 - covered > bound(1) * error and covered < 0.97:
         return finding._replace(
@@ -102,6 +112,17 @@ def support(columns: Columns) -> Finding:
             advice="A policy that shows them cannot be judged by weights.",
         )
     return finding._replace(word=SOUND, sentence="No slate is known to be left out.")
+
+
+def _has_floor(columns: Columns) -> bool:
+    """Whether several slates of a context have the smallest propensity, which is no exact number:
+    it was rounded, or raised to a floor.
+    """
+    propensity = columns.first_steps(columns.propensity)
+    is_smallest = propensity <= propensity.min() * (1 + _ALIKE)
+    number = len(np.unique(columns.first_cells[is_smallest]))
+    is_even = np.ptp(propensity) <= _ALIKE
+    return number >= _FEWEST_ALIKE and not is_even
 
 
 def _sums(columns: Columns) -> _Sums:
@@ -149,7 +170,10 @@ def _of_others(columns: Columns) -> str:
     # A policy that changes has other propensities at other times.
     order = np.argsort(np.argsort(columns.begins)) if len(columns.time) else np.arange(len(cells))
     drifts = trends(np.zeros(int(asked.sum())), order[asked], deviates[asked])[0] < FALSE_ALARM
-    if part > _MOST_DEVIANTS or elsewhere < 0.3 or drifts:
+    # A second policy may have shown all slates alike.
+    levels_of_deviants = np.unique(levels[deviates], return_counts=True)[1]
+    is_second_policy = levels_of_deviants.max() > deviates.sum() / 2
+    if part > _MOST_DEVIANTS or elsewhere < 0.3 or drifts or is_second_policy:
         return ""
     return (
         f"{share(part)} of the steps have another propensity than the other steps with the same"
