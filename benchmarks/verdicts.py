@@ -6,6 +6,8 @@ ope: "believable" of estimates by weights, in worlds of one step and of many, an
   models that are right and wrong, see `off_policy/believed.py`.
 difference: intervals of the difference of two policies, where both are believed, see
   `off_policy/differences.py`.
+doctor: logs that mislead, which `logs.examine` must find before a policy is judged from them, see
+  `off_policy/doctor.py`.
 validate: words of `fitting.validate` that true simulators lose, and faults that are found, see
   `fits/verdicts_of_validation.py`.
 reacting: the same where the systems that logged react to their users, who are hidden or known in
@@ -28,6 +30,7 @@ if __name__ == "__main__":
         {
             "ope": "off_policy.believed.measure",
             "difference": "off_policy.differences.measure",
+            "doctor": "off_policy.doctor.measure",
             "validate": "fits.verdicts_of_validation.validate",
             "reacting": "fits.verdicts_of_reacting_systems.reacting",
             "chosen": "fits.verdicts_of_rankings.chosen",

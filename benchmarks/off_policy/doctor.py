@@ -1,0 +1,131 @@
+"""Is a log that misleads found out before a policy is judged from it? In the worlds of
+`doctor_worlds.py`, which are written in NumPy alone.
+
+A world is found if `logs.examine` accuses the log. "Promised" is the share of logs in which the
+estimate is "believable" or "wide". A promise is wrong where the intervals of the value or of the
+gain hold the truth in less than 90 % of the logs of a world.
+"""
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from off_policy import doctor_worlds
+from off_policy.doctor_worlds import Logged
+from sections import Section, Settings, section
+
+from recsim_tf import ope
+from recsim_tf.logs import SlateLogProbs
+from recsim_tf.ope.simultaneous import with_simultaneous_gains
+
+_HELD = 0.9
+# Worlds in which the sessions are right, and the estimate or the policy is at fault.
+_NOT_OF_LOGS = ("R1", "R14")
+
+
+class _Shares(NamedTuple):
+    """Shares of the logs of a world."""
+
+    faults: float  # with a fault
+    found: float  # accused
+    promised: float
+    value_held: float  # of the logs with a promise; NaN without any
+    gain_held: float
+    all_held: float  # of all logs, the value
+    all_gain_held: float
+
+
+def measure(settings: Settings) -> Section:
+    """Examines and judges logs of each world."""
+    num_logs = 3 if settings.quick else 200
+    worlds = doctor_worlds.MISLEADING | doctor_worlds.LEARNED | doctor_worlds.SOUND
+    shares = {name: _shares(world, num_logs, settings.seed) for name, world in worlds.items()}
+    figures = {
+        f"doctor.{name}.{key}": value
+        for name, each in shares.items()
+        for key, value in each._asdict().items()
+    }
+    sound = [shares[name] for name in doctor_worlds.SOUND]
+    of_logs = [
+        shares[name] for name in doctor_worlds.MISLEADING if not name.startswith(_NOT_OF_LOGS)
+    ]
+    wrong = [
+        each.promised for each in shares.values() if min(each.all_held, each.all_gain_held) < _HELD
+    ]
+    long = [
+        min(each.value_held, each.gain_held)
+        for name, each in shares.items()
+        if name.startswith("R14") and each.promised >= 0.1
+    ]
+    figures |= {
+        "doctor.least_found": min(each.found for each in of_logs),
+        "doctor.most_promised_wrongly": max(wrong, default=0.0),
+        "doctor.false_accusations": max(each.found for each in sound),
+        "doctor.least_coverage_long": min(long, default=math.nan),
+        "doctor.winner": _winners(num_logs, settings.seed),
+    }
+    rows = [("world", "fault", "accused", "promised", "value held", "gain held")]
+    for name, each in shares.items():
+        cells = each[:5]
+        rows.append((name, *("" if math.isnan(cell) else f"{cell:.2f}" for cell in cells)))
+    notes = [
+        f"Shares of {num_logs} logs; those that hold are shares of the logs with a promise.",
+        "R3: of 20 policies that earn the same, one is said to earn more in"
+        f" {figures['doctor.winner']:.2f} of the logs.",
+    ]
+    bars = {
+        "doctor.least_found": (0.9, 1.0),
+        "doctor.most_promised_wrongly": (0.0, 0.05),
+        "doctor.false_accusations": (0.0, 0.05),
+        "doctor.winner": (0.0, 0.06),
+        "doctor.least_coverage_long": (0.92, 1.0),
+    }
+    return section(settings, "Logs that mislead", rows, figures, bars, notes)
+
+
+def _shares(world: Callable[[int], Logged], num_logs: int, seed: int) -> _Shares:
+    found, promised, held = [], [], []
+    for number in range(num_logs):
+        logged = world(seed * num_logs + number)
+        result = ope.evaluate(None, logged.log, ("snips",))
+        findings = result.findings
+        found.append((bool(findings.faults), bool(findings.faults or findings.cautions)))
+        promised.append(result["snips"].verdict.is_promise)
+        held.append(_held(result["snips"], logged))
+    promise, holds = np.array(promised), np.array(held)
+    of_promised = holds[promise].mean(axis=0) if promise.any() else [math.nan] * 2
+    return _Shares(
+        *np.mean(found, axis=0).tolist(),
+        float(promise.mean()),
+        *map(float, of_promised),
+        *holds.mean(axis=0).tolist(),
+    )
+
+
+def _held(estimate: ope.Estimate, logged: Logged) -> tuple[bool, bool]:
+    """Whether the intervals hold the value of the policy and its gain."""
+    assert estimate.gain is not None
+    gain = logged.value - logged.logged_value
+    return _holds(estimate.interval, logged.value), _holds(estimate.gain.interval, gain)
+
+
+def _holds(interval: tuple[float, float], truth: float) -> bool:
+    return interval[0] <= truth <= interval[1]
+
+
+def _winners(num_logs: int, seed: int) -> float:
+    """The share of logs in which a policy is said to earn more than another one, though all earn
+    the same.
+    """
+    named = []
+    for number in range(num_logs):
+        tied = doctor_worlds.tied(seed * num_logs + number)
+        results = ope.Results()
+        for place, target in enumerate(tied.targets):
+            log = tied.log._replace(target=SlateLogProbs(slate=target))
+            results[str(place)] = ope.evaluate(None, log, ("snips",))
+        with_simultaneous_gains(results, seed)
+        rows = results.rows()
+        named.append(any(row["so it earns"] in ("more", "less") for row in rows))
+    return float(np.mean(named))
