@@ -14,6 +14,10 @@ from recsim_tf.support.pages import Chart, Note, Part, Section, Table, page
 from recsim_tf.support.plots import plot
 from recsim_tf.support.tables import number
 
+_LEARNED = (
+    "Were the policies learned from other sessions than these? Estimates from the sessions that a"
+    " policy was learned from are too high."
+)
 _WORDS = (
     ("logging policy", "The policy that was live when the sessions were logged."),
     ("propensity", "The probability with which the logging policy showed what it showed."),
@@ -148,10 +152,14 @@ def render(
         rows = [{**row, "verdict": [row["verdict"]]} for row in result.rows()]
         parts: list[Part] = [*texts, Chart(chart, texts[0]), Table(rows), *_checks(result)]
         sections.append(Section(f"{name}: what would it earn?", parts))
+    first = next(iter(results.values()))
+    findings = first.findings
+    parts = [findings.summary, findings.table(findings.values()), Note(_LEARNED)]
+    sections.append(Section("What can the log tell?", parts))
     words = [{"word": word, "meaning": [meaning]} for word, meaning in _WORDS]
     sections.append(Section("How to read this page", [Table(words)]))
     answers = [_answer(name, results[name], truths.get(name)) for name in results.order]
-    logged = next(iter(results.values())).logged.value
+    logged = first.logged.value
     above: list[Part] = [f"The log earned {number(logged)} a session.", Table(answers)]
     above += filter(None, [results.left_out])
     above += [Table(results.rows(results.shown))] * (len(results) > 1)

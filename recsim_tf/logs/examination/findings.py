@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, NoReturn
 from recsim_tf.core.base.ranges import shown
 from recsim_tf.support.errors import instead
 from recsim_tf.support.files import write_text
-from recsim_tf.support.pages import Note, Section, Table, page
+from recsim_tf.support.pages import Note, Part, Section, Table, page
 from recsim_tf.support.summaries import table_html
 from recsim_tf.support.tables import frame, number, text_table
 from recsim_tf.support.verdicts import CANNOT_TELL, WITH_CARE
@@ -130,26 +130,29 @@ class Findings(dict[str, Finding]):
     def _repr_html_(self) -> str:
         return table_html("Findings on the log", self.rows(), (0, 1, 3, 4))
 
+    def table(self, findings: Iterable[Finding]) -> Part:
+        """A table of findings for a page."""
+        rows = [
+            {
+                "check": finding.question,
+                "finding": finding.word,
+                "number": [number(finding.value), Note(finding.unit)],
+                "in words": [part for part in _parts(finding) if part],
+            }
+            for finding in findings
+        ]
+        return Table(rows) if rows else "None."
+
     def render(self, title: str = "What this log can tell") -> str:
         """The page of the findings as HTML."""
-        sections = []
-        groups = (
-            ("Faults and cautions", [*self.faults, *self.cautions]),
-            ("What was checked", [each for each in self.values() if not each.accuses]),
-        )
-        for heading, findings in groups:
-            rows = [
-                {
-                    "check": finding.question,
-                    "finding": finding.word,
-                    "number": [number(finding.value), Note(finding.unit)],
-                    "in words": [part for part in _parts(finding) if part],
-                }
-                for finding in findings
-            ]
-            sections.append(Section(heading, [Table(rows)] if rows else ["None."]))
+        accusing = [finding for finding in self.values() if finding.accuses]
+        others = [finding for finding in self.values() if not finding.accuses]
         contents = [{"": name, "in the log": text} for name, text in self.contents.items()]
-        sections.append(Section("What the log has", [Table(contents)]))
+        sections = [
+            Section("Faults and cautions", [self.table(accusing)]),
+            Section("What was checked", [self.table(others)]),
+            Section("What the log has", [Table(contents)]),
+        ]
         return page(title, sections, [self.summary])
 
     def write_report(self, path: str | os.PathLike, title: str = "What this log can tell") -> None:
