@@ -40,3 +40,11 @@ def test_a_quick_section_of_systems_that_react_finds_many_clicks():
     figures, _ = quick_section("fits.verdicts_of_reacting_systems.reacting")
     assert figures["validate.reacting_power.many clicks"] == 1
     assert 0 <= figures["validate.reacting_false_alarms"] <= 1
+
+
+def test_a_quick_section_of_misleading_logs_has_a_row_for_each_world():
+    figures, _ = quick_section("off_policy.doctor.measure")
+    for name in ("R2", "R7a", "R8"):
+        assert figures[f"doctor.{name}.found"] == 1
+    assert figures["doctor.false_accusations"] <= 1
+    assert "doctor.winner" in figures
