@@ -53,16 +53,18 @@ def measure(settings: Settings) -> Section:
     wrong = [
         each.promised for each in shares.values() if min(each.all_held, each.all_gain_held) < _HELD
     ]
-    long = [
-        min(each.value_held, each.gain_held)
-        for name, each in shares.items()
-        if name.startswith("R14") and each.promised >= 0.1
+    long = [each for name, each in shares.items() if name.startswith("R14") and each.promised]
+    promised = sum(each.promised for each in long)
+    long_held = [
+        sum(each.promised * held for each, held in zip(long, column, strict=True)) / promised
+        for column in ([each.value_held for each in long], [each.gain_held for each in long])
+        if promised
     ]
     figures |= {
         "doctor.least_found": min(each.found for each in of_logs),
         "doctor.most_promised_wrongly": max(wrong, default=0.0),
         "doctor.false_accusations": max(each.found for each in sound),
-        "doctor.least_coverage_long": min(long, default=math.nan),
+        "doctor.least_coverage_long": min(long_held, default=math.nan),
         "doctor.winner": _winners(num_logs, settings.seed),
     }
     rows = [("world", "fault", "accused", "promised", "value held", "gain held")]

@@ -446,4 +446,5 @@ SOUND: dict[str, World] = {
     "long": partial(base, new=SLIGHTLY_SHARPER, num_steps=10),
     "greedy mix": partial(base, new=0.9 * GREEDY + 0.1 * NEW, old=0.8 * GREEDY + 0.2 * UNIFORM),
     "always click": always_click,
+    "must choose": partial(always_click, num_steps=1),
 }

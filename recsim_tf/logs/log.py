@@ -11,6 +11,7 @@ from recsim_tf.core.base.arguments import AtLeast, WholeNumber, checked, require
 from recsim_tf.core.base.ranges import Range, shown
 from recsim_tf.core.base.types import Nest, Turn
 from recsim_tf.logs import checks, showing
+from recsim_tf.logs.hashes import row_hashes
 from recsim_tf.support.summaries import summary_html, summary_text
 
 # The fields that the models draw, or that they take as inputs.
@@ -95,22 +96,16 @@ def digest_of(log: Sessions) -> str:
     return content.hexdigest()
 
 
-def session_digests(log: "Log") -> np.ndarray:
-    """A digest of the draws of the models in each session of a log, bytes [S], which identifies the
-    session. It does not depend on steps after the end of the session.
+def session_digests(log: "Log", fields: Sequence[str] = DRAWS) -> np.ndarray:
+    """A hash of the draws of the models, or of other fields, in each session of a log, uint64 [S],
+    which identifies the session. It does not depend on steps after the end of the session.
     """
     leaves = [
-        (name in checks.STEPS, np.ascontiguousarray(leaf))
-        for name in DRAWS
+        log.where_active(np.asarray(leaf)) if name in checks.STEPS else np.asarray(leaf)
+        for name in fields
         for leaf in tf.nest.flatten(getattr(log, name))
     ]
-    digests = []
-    for session, length in enumerate(log.length):
-        content = hashlib.blake2b(digest_size=16)
-        for is_of_steps, leaf in leaves:
-            content.update((leaf[session, :length] if is_of_steps else leaf[session]).tobytes())
-        digests.append(content.digest())
-    return np.array(digests)
+    return row_hashes(leaves, log.num_sessions)
 
 
 def users_of(labels: Sequence[Labels]) -> Any:

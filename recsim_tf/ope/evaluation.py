@@ -132,8 +132,8 @@ def compare(
       policies: the policies to judge, by name.
       log, estimators, model, logging, q, gamma, level, num_simulated, seed: see `evaluate`.
         Simulations of all policies begin with the same seed, so that their differences are paired
-        by session too. The intervals of the gains of all policies hold together with the
-        probability `level`, so they also hold for the policy that is chosen as the best.
+        by session too. The intervals of the gains by an estimator hold for all policies
+        together with the probability `level`, also for the policy that is chosen as the best.
 
     Raises:
       ValueError: see `evaluate`.
@@ -154,7 +154,7 @@ def compare(
     is_target = model is not None and len(policies) == 1
     results = Results()
     columns = Columns.of(log)
-    results.findings = findings_of(log, columns)
+    findings = findings_of(log, columns)
     for name, policy in policies.items():
         inputs = EvaluationInputs(
             policy,
@@ -168,7 +168,7 @@ def compare(
             simulations,
             observed,
             is_target,
-            results.findings,
+            findings,
             columns,
         )
         results[name] = _result(inputs, level)

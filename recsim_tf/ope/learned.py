@@ -1,4 +1,4 @@
-"""Whether a policy was learned from the log that judges it."""
+"""A test for policies that were learned from the log that judges them."""
 
 import numpy as np
 import tensorflow_probability as tfp
@@ -27,16 +27,17 @@ def warning_of_learning(columns: Columns, ratio: np.ndarray) -> str:
     if any(isinstance(each, tuple) for each in unknown):
         return ""
     target = ratio * columns.first_steps(columns.propensity)
-    slates, clicked = columns.first_steps(columns.slate), columns.first_steps(columns.clicked)
+    slates, clicked = columns.first_steps(columns.documents), columns.first_steps(columns.clicked)
     documents = np.unique(slates[slates >= 0])
     if not 2 < len(documents) <= _MOST_DOCUMENTS:
         return ""
-    _, group, counts = np.unique(
+    _, groups, counts = np.unique(
         columns.first_steps(columns.context), return_inverse=True, return_counts=True
     )
+    rows_of = np.split(np.argsort(groups, kind="stable"), np.cumsum(counts)[:-1])
     left, degrees = 0.0, 0
     for number in np.flatnonzero(counts >= _FEWEST_SHOWN * len(documents) / slates.shape[1]):
-        rows = np.flatnonzero((group == number) & (target > 0))
+        rows = rows_of[number][target[rows_of[number]] > 0]
         shows = slates[rows][:, :, np.newaxis] == documents
         part = _left_over(shows, clicked[rows], np.log(target[rows]))
         left, degrees = left + part[0], degrees + part[1]

@@ -235,13 +235,7 @@ class Result(dict[str, Estimate]):
 
 
 class Results(dict[str, Result]):
-    """Results by name of the policy, from the same log and estimators.
-
-    Attributes:
-      findings: what the examination of the log found, see `logs.examine`.
-    """
-
-    findings: Findings
+    """Results by name of the policy, from the same log and estimators."""
 
     def __missing__(self, name: Any) -> NoReturn:
         raise _unknown("policy", name, self)

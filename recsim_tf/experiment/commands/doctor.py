@@ -5,12 +5,10 @@ from pathlib import Path
 
 from recsim_tf import logs
 from recsim_tf.logs.examination.findings import Findings
+from recsim_tf.logs.tables.frames import TABLES
 from recsim_tf.support.errors import UsageError
 from recsim_tf.support.files import require_writable
 from recsim_tf.support.outputs import write_folder
-
-# The endings of files that `logs.from_table` reads.
-TABLES = (".csv", ".csv.gz", ".csv.zip", ".parquet", ".pq")
 
 
 def run_doctor(

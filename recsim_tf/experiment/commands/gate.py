@@ -33,7 +33,7 @@ MET, NOT_MET, CANNOT_TELL = 0, 3, 4
 
 
 class Requirement(NamedTuple):
-    """What a policy must satisfy."""
+    """A word that a policy must satisfy."""
 
     word: str  # one of WORDS
     policy: str | None = None  # None for each policy that is judged
@@ -50,7 +50,7 @@ class Requirement(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """Whether a requirement is met, and why."""
+    """The status of a requirement, and the reason."""
 
     policy: str
     word: str

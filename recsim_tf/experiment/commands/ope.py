@@ -24,6 +24,7 @@ from recsim_tf.fitting import load_model
 from recsim_tf.logs.arguments import log_of
 from recsim_tf.logs.log import Sessions
 from recsim_tf.logs.logged_documents import following
+from recsim_tf.logs.tables.frames import TABLES
 from recsim_tf.ope import report
 from recsim_tf.ope.evaluation import chosen_estimators
 from recsim_tf.policies import Deterministic, StochasticPolicy
@@ -33,7 +34,6 @@ from recsim_tf.support.errors import UsageError
 _OF_LOG = "target policy"
 _SCHEMA = 1  # the form of ope.json, whose fields docs/ope.md lists
 _NUM_USERS = 100  # whose first slates show whether a policy is deterministic
-_TABLES = (".csv", ".csv.gz", ".csv.zip", ".parquet", ".pq")
 
 
 @configurable("run_ope", module="recsim_tf")
@@ -190,7 +190,7 @@ def _log(run: OpeRun, simulator: Simulator | None, logging: Any) -> Sessions:
         assert run.truth is not None
         trajectory = run.truth.rollout(logging, run.num_sessions, run.num_steps, run.seed)
         return logs.from_trajectory(trajectory, run.truth, logging=_stochastic(logging))
-    if isinstance(run.log, str) and run.log.endswith(_TABLES):
+    if isinstance(run.log, str) and run.log.endswith(TABLES):
         return logs.from_table(run.log)
     if isinstance(run.log, str):
         if simulator is None:

@@ -3,8 +3,9 @@
 import numpy as np
 
 from recsim_tf.logs.examination.chance import bound
-from recsim_tf.logs.examination.columns import Columns, row_hashes
+from recsim_tf.logs.examination.columns import Columns
 from recsim_tf.logs.examination.findings import FAULT, INTERVALS, SESSIONS, SOUND, Finding
+from recsim_tf.logs.hashes import row_hashes
 from recsim_tf.support.tables import share
 from recsim_tf.support.tails import pareto_k
 from recsim_tf.support.verdicts import CANNOT_TELL, WITH_CARE
@@ -20,7 +21,7 @@ _FEW_AMOUNTS = 3  # values that clicks may pay
 
 
 def copies(columns: Columns) -> Finding:
-    """Whether sessions stand in the log several times under other ids."""
+    """Looks for sessions that stand in the log several times under other ids."""
     finding = Finding(
         "copies",
         "Are sessions there more than once?",
@@ -89,7 +90,7 @@ def _of_counts(counts: np.ndarray) -> str:
 
 
 def missing_sessions(columns: Columns) -> Finding:
-    """Whether sessions without a click were left out."""
+    """Looks for signs that sessions without a click were left out."""
     finding = Finding(
         "sessions without a click",
         "Are sessions without a click there?",
@@ -114,9 +115,10 @@ def missing_sessions(columns: Columns) -> Finding:
         advice="Log each session from its beginning, also where nothing is clicked.",
     )
     if columns.length.max() == 1:
+        is_choice = columns.clicked.sum(axis=1).max() == 1
         return left_out._replace(
-            sentence="No session is without a click, so such sessions were left out, or each user"
-            " must click."
+            word=WITH_CARE if is_choice else FAULT,
+            sentence="No session is without a click: they were left out, or each user must click.",
         )
     # Steps after the first click say how often a step has a click, whichever sessions are kept.
     before = np.cumsum(clicked) - clicked
@@ -136,7 +138,7 @@ def missing_sessions(columns: Columns) -> Finding:
 
 
 def clicks_on_all(columns: Columns) -> Finding:
-    """Whether there are users who click on all that they are shown."""
+    """Looks for users who click on all that they are shown."""
     finding = Finding(
         "clicks on all",
         "Do all users choose what they click?",
@@ -152,8 +154,9 @@ def clicks_on_all(columns: Columns) -> Finding:
     chances = columns.shown.sum(axis=1) if several else np.ones(len(columns.shown))
     hits = columns.clicked.sum(axis=1)
     units = columns.session if isinstance(columns.users, tuple) else columns.users[columns.session]
-    number = np.bincount(units, chances)
-    misses = (number - np.bincount(units, hits))[number >= _FEWEST_CHANCES]
+    number, clicks = np.bincount(units, chances), np.bincount(units, hits)
+    has_many = number >= _FEWEST_CHANCES
+    misses = (number - clicks)[has_many]
     if not len(misses):
         return finding._replace(
             sentence=f"No user meets {_FEWEST_CHANCES} documents, so nobody is known to click on"
@@ -168,7 +171,7 @@ def clicks_on_all(columns: Columns) -> Finding:
             sentence="As many users click on all as those with a miss or two let expect.",
             power=f"{_FEWEST_BOTS} users who click on all would be seen.",
         )
-    part = hits[np.isin(units, np.flatnonzero(_all(units, chances, hits)))].sum() / hits.sum()
+    part = clicks[has_many & (number == clicks)].sum() / hits.sum()
     return finding._replace(
         word=FAULT,
         sentence=f"{none:,} users click on all that they are shown, {share(part)} of the clicks;"
@@ -177,14 +180,8 @@ def clicks_on_all(columns: Columns) -> Finding:
     )
 
 
-def _all(units: np.ndarray, chances: np.ndarray, hits: np.ndarray) -> np.ndarray:
-    """Whether a unit has many chances and no miss, bool [U]."""
-    number = np.bincount(units, chances)
-    return (number >= _FEWEST_CHANCES) & (number == np.bincount(units, hits))
-
-
 def amounts(columns: Columns) -> Finding:
-    """Whether a few large amounts decide the mean."""
+    """Looks for amounts that are so large that a few of them decide the mean."""
     finding = Finding(
         "amounts",
         "Do a few amounts decide the mean?",

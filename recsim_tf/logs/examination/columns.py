@@ -9,7 +9,8 @@ import numpy as np
 import tensorflow as tf
 
 from recsim_tf.core.base.types import Nest
-from recsim_tf.logs.log import DRAWS, Log, Sessions, users_of
+from recsim_tf.logs.hashes import row_hashes
+from recsim_tf.logs.log import DRAWS, Log, Sessions, session_digests, users_of
 from recsim_tf.logs.showing import clicks
 
 _FEWEST_SECONDS, _MOST_SECONDS = 1e9, 1e10  # of times that are numbers, seconds since 1970
@@ -28,7 +29,10 @@ class Columns:
     session: np.ndarray  # int64 [n], position of the step's session
     is_first: np.ndarray  # bool [n], whether the step is the first of its session
     shown: np.ndarray  # bool [n, K], positions with a document
-    slate: Any  # int64 [n, K], candidates or documents shown; -1 at empty positions
+    # int64 [n, K], positions among the candidates, or numbers of documents; -1 at empty positions
+    slate: Any
+    # int64 [n, K], numbers of the documents where they have ids, else as `slate`
+    documents: Any
     num_candidates: Any  # int, or () where candidates are unknown
     context: np.ndarray  # uint64 [n], a hash of what a policy may have read before the slate
     content: np.ndarray  # uint64 [S], a hash of the draws and the propensities of the session
@@ -85,16 +89,15 @@ class Columns:
         return firsts[np.unique(self.users, return_index=True)[1]]
 
     @functools.cached_property
-    def num_slates(self) -> np.ndarray:
-        """The number of slates that could have been shown at each step, float64 [n]. Documents
-        that are never shown count only where candidates are known.
+    def num_slates(self) -> Any:
+        """The number of slates that the candidates allow at each step, float64 [n]; () where
+        candidates are unknown.
         """
-        number = self.num_candidates
-        if isinstance(number, tuple):
-            number = len(np.unique(self.slate[self.shown]))
-        size = self.shown.sum(1)
-        counts = np.cumprod(np.maximum(number - np.arange(self.shown.shape[1] + 1.0), 1.0))
-        return np.where(size > 0, counts[np.maximum(size, 1) - 1], 1.0)
+        if isinstance(self.num_candidates, tuple):
+            return ()
+        choices = self.num_candidates - np.arange(self.shown.shape[1], dtype=np.float64)
+        sizes = np.concatenate([[1.0], np.cumprod(np.maximum(choices, 1.0))])
+        return sizes[self.shown.sum(axis=1)]
 
     @functools.cached_property
     def first_cells(self) -> np.ndarray:
@@ -113,9 +116,13 @@ class Columns:
 
 def _of_piece(log: Log) -> dict[str, Any]:
     """The fields of `Columns` that are joined over pieces, and the labels."""
+    if isinstance(log.slate, tuple):
+        log.require("logs.examine", "shown")
     active = log.active
     shown = log.shown if not isinstance(log.shown, tuple) else log.slate >= 0
-    slate = log.slate if not isinstance(log.slate, tuple) else _document_numbers(log)
+    documents = _document_numbers(log)
+    slate = documents if isinstance(log.slate, tuple) else log.slate
+    documents = slate if isinstance(documents, tuple) else documents
     propensity = log.propensity.slate
     if isinstance(propensity, tuple) and log.slate_size == 1:
         position = log.propensity.position
@@ -125,9 +132,10 @@ def _of_piece(log: Log) -> dict[str, Any]:
         "length": log.length,
         "shown": shown[active],
         "slate": slate if isinstance(slate, tuple) else slate[active].astype(np.int64),
+        "documents": () if isinstance(documents, tuple) else documents[active].astype(np.int64),
         "num_candidates": () if isinstance(log.candidates, tuple) else log.candidates.shape[2],
         "context": _context(log),
-        "content": _content(log),
+        "content": session_digests(log, (*DRAWS, "slate", "reward", "propensity")),
         "propensity": ()
         if isinstance(propensity, tuple)
         else np.exp(propensity[active].astype(np.float64)),
@@ -145,18 +153,17 @@ def _joined(parts: Sequence[Any]) -> Any:
 
 
 def _document_numbers(log: Log) -> Any:
-    """The numbers of the documents shown, int [S, T, K]; () where documents have no numbers."""
-    documents = log.documents
-    is_number = isinstance(documents, np.ndarray) and documents.dtype.kind in "iu"
-    if not is_number or documents.ndim != 3:
+    """The numbers of the documents shown, int [S, T, K]; () where documents have no ids."""
+    if not len(log.labels.document) or not isinstance(log.documents, np.ndarray):
         return ()
-    return np.where(log.shown, documents, -1)
+    return np.where(log.shown, log.documents, -1)
 
 
 def _first_times(times: np.ndarray, shown: np.ndarray) -> np.ndarray:
     """The earliest time of each slate, float64 [S, T]."""
-    known = np.where(shown, np.asarray(times, np.float64), np.inf)
-    return known.min(axis=2)
+    times = np.asarray(times, np.float64)
+    earliest = np.where(shown, times, np.inf).min(axis=2)
+    return np.where(np.isfinite(earliest), earliest, times.min(axis=2))
 
 
 def _days(times: Any, are_dates: bool) -> tuple[Any, bool]:
@@ -184,33 +191,5 @@ def _context(log: Log) -> np.ndarray:
     return row_hashes([by_step[log.active], *flat], log.num_steps)
 
 
-def _content(log: Log) -> np.ndarray:
-    """A hash of each session, up to its end, that ids do not change."""
-    leaves = []
-    for name in (*DRAWS, "slate", "reward", "propensity", "target"):
-        for leaf in _leaves(getattr(log, name)):
-            if leaf.shape[:2] == log.active.shape:
-                leaf = log.where_active(leaf)
-            leaves.append(leaf)
-    return row_hashes(leaves, log.num_sessions)
-
-
 def _leaves(nest: Nest) -> list[np.ndarray]:
     return [np.asarray(leaf) for leaf in tf.nest.flatten(nest)]
-
-
-def row_hashes(leaves: Sequence[np.ndarray], num_rows: int) -> np.ndarray:
-    """A hash of each row of arrays [R, ...], uint64 [R]. Equal rows have equal hashes, and other
-    rows have other hashes but for a probability of about 1e-9 a pair (multilinear hashing, Carter
-    & Wegman 1979).
-    """
-    total = np.zeros(num_rows, np.uint64)
-    rng = np.random.default_rng(0)
-    for leaf in leaves:
-        size = leaf.size // max(num_rows, 1) * leaf.itemsize
-        padded = np.zeros([num_rows, -(-size // 4) * 4], np.uint8)
-        padded[:, :size] = np.ascontiguousarray(leaf).reshape(num_rows, -1).view(np.uint8)
-        for word in padded.view(np.uint32).T:
-            total += word * rng.integers(1, 2**63, dtype=np.uint64)
-        total ^= total >> np.uint64(29)
-    return total

@@ -32,7 +32,8 @@ def examine(log: Any) -> Findings:
 
     No estimator can mend sessions that were left out, copies, or wrong propensities. Each check
     gives a `Finding` with its number, the size of the fault that it would see, and the estimates
-    that the fault harms. Over all checks a sound log is accused of a fault in about 2 of 100 cases.
+    that the fault harms. `benchmarks/verdicts.py doctor` measures what is found, and how often
+    sound logs are accused.
 
     Args:
       log: a `Log`, a log in pieces such as a `LogStream`, or the result of a reader. It is read
@@ -49,13 +50,12 @@ def findings_of(log: Sessions, columns: Columns) -> Findings:
     """The findings on a log from its numbers."""
     findings = [check(columns) for check in CHECKS]
     differ = any(finding.name == "days" and finding.accuses for finding in findings)
-    found = times.spans(columns) if differ else None
-    days = () if found is None else found[0]
-    return Findings.of(findings, _contents(log, columns), days)
+    spans = times.spans(columns) if differ else None
+    return Findings.of(findings, _contents(log, columns), () if spans is None else spans[0])
 
 
 def _contents(log: Sessions, columns: Columns) -> dict[str, str]:
-    """What the log has, in lines."""
+    """The contents of the log, in lines by name."""
     if isinstance(log, Log):
         lines = showing.rows(log)
     else:

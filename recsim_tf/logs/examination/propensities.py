@@ -28,14 +28,13 @@ _MOST_DEVIANTS = 0.3  # the largest share of such steps; beyond, the policy may 
 class _Sums(NamedTuple):
     """Inverse propensities of the first steps of sessions."""
 
-    inverse: np.ndarray  # float64 [S]
-    possible: float  # slates that could have been shown, mean
-    mean: Mean  # of the inverse propensities
+    mean: Mean
     pareto_k: float
+    possible: float  # slates that the candidates allow, mean; NaN where candidates are unknown
 
 
 def wrong_propensities(columns: Columns) -> Finding:
-    """Whether the propensities are those of the slates that were shown.
+    """Looks for propensities that are not those of the slates that were shown.
 
     The mean of 1 / propensity is the number of slates that a policy can show. A slate is shown as
     often as its propensity says. The same slate in the same context has one propensity.
@@ -65,7 +64,7 @@ def wrong_propensities(columns: Columns) -> Finding:
 
 
 def support(columns: Columns) -> Finding:
-    """Which slates the logging policy could show, as far as its propensities say."""
+    """Looks for slates that the logging policy could not show, as its propensities say."""
     finding = Finding(
         "support",
         "Which slates could be shown?",
@@ -78,8 +77,10 @@ def support(columns: Columns) -> Finding:
     if isinstance(columns.propensity, tuple) or isinstance(columns.slate, tuple):
         return finding
     sums = _sums(columns)
-    has_choice = columns.num_slates > 1
-    sure = float(np.mean(has_choice & (columns.propensity > _SURE)))
+    is_sure = columns.propensity > _SURE
+    if not isinstance(columns.num_slates, tuple):
+        is_sure &= columns.num_slates > 1
+    sure = float(np.mean(is_sure))
     covered = sums.mean.value / sums.possible
     error = sums.mean.standard_error / sums.possible
     unseen = 3 / columns.num_sessions
@@ -95,6 +96,8 @@ def support(columns: Columns) -> Finding:
             " log has no other slate there.",
             advice="Judge policies there by a model, or leave such users out.",
         )
+    if np.isnan(covered):
+        return finding._replace(sentence="The log does not say what could have been shown.")
     if _has_floor(columns):
         return finding._replace(
             word=SOUND,
@@ -115,8 +118,8 @@ def support(columns: Columns) -> Finding:
 
 
 def _has_floor(columns: Columns) -> bool:
-    """Whether several slates of a context have the smallest propensity, which is no exact number:
-    it was rounded, or raised to a floor.
+    """Tells whether several slates share the smallest propensity, which then is no exact number: it
+    was rounded, or raised to a floor.
     """
     propensity = columns.first_steps(columns.propensity)
     is_smallest = propensity <= propensity.min() * (1 + _ALIKE)
@@ -128,8 +131,9 @@ def _has_floor(columns: Columns) -> bool:
 def _sums(columns: Columns) -> _Sums:
     inverse = 1 / np.maximum(columns.first_steps(columns.propensity), np.finfo(float).tiny)
     users = None if isinstance(columns.users, tuple) else columns.users
-    possible = float(columns.first_steps(columns.num_slates).mean())
-    return _Sums(inverse, possible, Mean.of(inverse, users), pareto_k(inverse))
+    sizes = columns.num_slates
+    possible = np.nan if isinstance(sizes, tuple) else float(columns.first_steps(sizes).mean())
+    return _Sums(Mean.of(inverse, users), pareto_k(inverse), possible)
 
 
 def _of_documents(columns: Columns, sums: _Sums) -> str:

@@ -9,8 +9,9 @@ from recsim_tf.logs.examination.chance import (
     trends,
     visible,
 )
-from recsim_tf.logs.examination.columns import Columns, row_hashes
+from recsim_tf.logs.examination.columns import Columns
 from recsim_tf.logs.examination.findings import INTERVALS, SESSIONS, SOUND, WEIGHTS, Finding
+from recsim_tf.logs.hashes import row_hashes
 from recsim_tf.support.tables import share
 from recsim_tf.support.verdicts import CANNOT_TELL, WITH_CARE
 
@@ -39,7 +40,7 @@ def spans(columns: Columns) -> tuple[np.ndarray, str] | None:
 
 
 def days(columns: Columns) -> Finding:
-    """Whether returns differ from day to day by more than chance."""
+    """Looks for returns that differ from day to day by more than chance."""
     finding = Finding(
         "days",
         "Do returns differ from day to day?",
@@ -49,10 +50,10 @@ def days(columns: Columns) -> Finding:
         "The log has no times or no rewards.",
         harms=INTERVALS,
     )
-    found = spans(columns)
-    if found is None or isinstance(columns.reward, tuple):
+    of_sessions = spans(columns)
+    if of_sessions is None or isinstance(columns.reward, tuple):
         return finding
-    index, unit = found
+    index, unit = of_sessions
     counts = np.bincount(index)
     is_used = counts > 1
     number, size = int(is_used.sum()), counts[is_used]
@@ -84,7 +85,7 @@ def days(columns: Columns) -> Finding:
 
 
 def drift(columns: Columns) -> Finding:
-    """Whether users answer the same document differently early and late in the log."""
+    """Looks for users who answer the same document differently early and late in the log."""
     finding = Finding(
         "drift",
         "Do users stay as they were?",
@@ -99,7 +100,7 @@ def drift(columns: Columns) -> Finding:
         return finding
     rows = columns.independent
     places = columns.shown[rows]
-    cells, hits = columns.slate[rows][places], columns.clicked[rows][places]
+    cells, hits = columns.documents[rows][places], columns.clicked[rows][places]
     positions = np.broadcast_to(np.arange(places.shape[1]), places.shape)[places]
     contexts = np.broadcast_to(columns.context[rows][:, np.newaxis], places.shape)[places]
     order = np.argsort(np.argsort(columns.time[rows], kind="stable"), kind="stable")
@@ -131,7 +132,7 @@ def drift(columns: Columns) -> Finding:
 
 
 def changing_policy(columns: Columns) -> Finding:
-    """Whether the logging policy changed during the log, as a bandit does."""
+    """Looks for a logging policy that changed during the log, as a bandit does."""
     finding = Finding(
         "logging policy",
         "Did the logging policy stay the same?",
@@ -144,7 +145,7 @@ def changing_policy(columns: Columns) -> Finding:
     if isinstance(columns.time, tuple) or isinstance(columns.slate, tuple):
         return finding
     rows = columns.independent
-    is_late, slates = _is_late(columns, rows), columns.slate[rows]
+    is_late, slates = _is_late(columns, rows), columns.documents[rows]
     tests = [shares_differ(documents, is_late) for documents in slates.T]
     asked = [p_value for p_value, number in tests if number > 1]
     if not asked:
@@ -165,5 +166,5 @@ def changing_policy(columns: Columns) -> Finding:
 
 
 def _is_late(columns: Columns, rows: np.ndarray) -> np.ndarray:
-    """Whether the steps at places int [U] are in the later half of the log's time, bool [U]."""
+    """Tells which steps at places int [U] are in the later half of the log's time, bool [U]."""
     return columns.time[rows] > np.median(columns.time[rows])

@@ -17,6 +17,8 @@ from recsim_tf.support.errors import one_line, printable
 
 _CSV = (".csv", ".csv.gz", ".csv.zip")
 _PARQUET = (".parquet", ".pq")
+# The endings of the files that `from_table` reads.
+TABLES = (*_CSV, *_PARQUET)
 _MOST_LISTED = 20  # columns that an error lists
 
 

@@ -7,9 +7,9 @@ import pytest
 
 from recsim_tf import logs, ope
 from recsim_tf.logs import LogStream, SlateLogProbs
-from recsim_tf.logs.examination.columns import row_hashes
 from recsim_tf.logs.examination.examine import CHECKS
 from recsim_tf.logs.examination.findings import FAULT, SOUND
+from recsim_tf.logs.hashes import row_hashes
 from recsim_tf.support.errors import UsageError
 from recsim_tf.support.verdicts import CANNOT_TELL, NOT_BELIEVABLE, WITH_CARE
 from tests.logs.examination.worlds import SLATES, log_of, policy
@@ -186,6 +186,32 @@ def test_a_log_in_pieces_has_the_findings_of_the_log(words):
     assert {name: each for name, each in whole.items()} == dict(in_pieces)
 
 
+def test_a_log_whose_users_choose_one_document_each_asks_for_care():
+    log = without(log_of())
+    first = log.response.argmax(axis=2)
+    choices = log._replace(response=first.astype(np.int32))
+    finding = logs.examine(choices)["sessions without a click"]
+    assert finding.word == WITH_CARE
+
+
+def test_a_log_without_candidates_cannot_tell_which_slates_are_never_shown():
+    finding = logs.examine(few_slates()._replace(candidates=()))["support"]
+    assert finding.word == CANNOT_TELL
+
+
+def test_slates_without_a_document_have_times_too():
+    log = log_of(num_steps=3)
+    shown = log.shown.copy()
+    shown[::7, 1] = False
+    log = log._replace(shown=shown, slate=np.where(shown, log.slate, -1).astype(np.int32))
+    assert {finding.word for finding in logs.examine(log).values()} <= {SOUND, CANNOT_TELL}
+
+
+def test_a_log_without_slates_is_refused():
+    with pytest.raises(ValueError, match=r"logs\.examine needs a log with shown"):
+        logs.examine(log_of()._replace(shown=(), slate=()))
+
+
 def test_rounded_propensities_are_no_fault():
     log = log_of()
     rounded = np.maximum(np.round(np.exp(log.propensity.slate), 2), 0.01)
@@ -248,3 +274,7 @@ def test_hashes_are_of_rows():
     rows = np.random.default_rng(0).integers(0, 3, size=[5000, 3])
     hashes = row_hashes([rows, rows[:, :1].astype(np.float32)], len(rows))
     assert len(np.unique(hashes)) == len(np.unique(rows, axis=0))
+    padded = np.concatenate([rows, np.zeros([5000, 2], np.int64)], axis=1)
+    np.testing.assert_array_equal(
+        row_hashes([padded, rows[:, :1].astype(np.float32)], len(rows)), hashes
+    )
