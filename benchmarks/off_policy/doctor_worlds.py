@@ -227,9 +227,12 @@ def sure_slates(seed: int, num_sessions: int = 1_000) -> Logged:
     return base(seed, num_sessions, new=new, old=np.where(is_sure, GREEDY, OLD))
 
 
-def exchanged(seed: int, num_sessions: int = 1_000) -> Logged:
-    """The propensities of 10 % of the sessions are exchanged among them."""
+def exchanged(seed: int, num_sessions: int = 1_000, has_kinds: bool = True) -> Logged:
+    """The propensities of 10 % of the sessions are exchanged among them, of users who have kinds or
+    features that never recur.
+    """
     rng, logged = default_rng([seed, 1]), base(seed, num_sessions, plackett_luce(1.5 * OLD_SCORES))
+    logged = logged if has_kinds else continuous_context(seed, num_sessions)
     rows = rng.choice(num_sessions, num_sessions // 10, replace=False)
     log_probs = logged.log.propensity.slate.copy()
     log_probs[rows] = log_probs[rng.permutation(rows)]
@@ -422,6 +425,7 @@ MISLEADING: dict[str, World] = {
     "R8b": partial(one_slate, is_known=True),
     "R9": sure_slates,
     "R10": exchanged,
+    "R10b": partial(exchanged, has_kinds=False),
     "R11": turning,
     "R12": bots,
     "R13": bandit,

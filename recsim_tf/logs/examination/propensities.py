@@ -54,11 +54,15 @@ def wrong_propensities(columns: Columns) -> Finding:
     sums = _sums(columns)
     fault = _of_documents(columns, sums) or _of_others(columns) or _too_small(columns)
     seen = visible(sums.mean.standard_error) / max(sums.mean.value, 1.0)
+    power = f"Propensities that are all {share(seen)} too large or small would be seen."
+    contexts = columns.first_steps(columns.context)
+    if np.unique(contexts, return_counts=True)[1].max() < _FEWEST_STEPS:
+        power += " Contexts do not recur, so propensities that belong to others would not be seen."
     return finding._replace(
         word=FAULT if fault else SOUND,
         value=sums.mean.value,
         sentence=fault or "Slates are shown as often as their propensities say.",
-        power=f"Propensities that are all {share(seen)} too large or small would be seen.",
+        power=power,
         advice="Mend the propensities before any estimate with weights." if fault else "",
     )
 
