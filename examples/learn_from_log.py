@@ -43,6 +43,7 @@ new = PlackettLucePolicy.of_logits(learned, SLATE_SIZE)
 trajectory = simulator.rollout(old, NUM_SESSIONS, NUM_STEPS, seed=0)
 log = logs.from_trajectory(trajectory, simulator, logging=old)
 train, held_out = log.take(slice(NUM_SESSIONS // 2)), log.take(slice(NUM_SESSIONS // 2, None))
+new.learned_from = logs.fingerprint(train)  # these sessions must not judge it
 
 # %% What it climbs: rewards with weights of at most 5, divided by their mean.
 objective = ope.Estimator(normalize=True, weights=ope.Weights(cap=5.0))

@@ -285,6 +285,7 @@ class _RolloutPolicy:
 
     def __init__(self, policy: tf_policy.TFPolicy):
         self._policy = policy
+        self.learned_from = getattr(policy, "learned_from", ())
 
     def initial_state(self, num_users: int) -> Nest:
         return self._policy.get_initial_state(num_users)
@@ -323,6 +324,7 @@ class SavedPolicy(_RolloutPolicy):
         # A Deterministic registers the type that the SavedModel names.
         tfp.distributions.Deterministic(0.0)
         super().__init__(tf.saved_model.load(path))
+        self.learned_from = simulator.fitted_to
 
     def __call__(
         self, observation: Observation, policy_state: Nest, seed: Seed

@@ -3,6 +3,7 @@
 import functools
 import inspect
 import os
+import typing
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self, TypedDict
@@ -90,6 +91,10 @@ class Simulator(Model, SessionSource):
         `recsim_tf.core.step.turns.query_spec` makes. An action is then a `Turn` of slate and query;
         () means that the system only shows slates.
 
+    Attributes:
+      fitted_to: the fingerprint of the sessions that parameters were fitted to, see
+        `recsim_tf.logs.fingerprint`; () for none.
+
     Raises:
       ValueError: if slate_size, num_candidates, max_steps or users_per_world is out of range, if
         there are worlds though users share no corpus, or if query_spec holds other than specs.
@@ -107,6 +112,8 @@ class Simulator(Model, SessionSource):
     num_users: Count | None = None
     query_spec: Nest = ()
     users_per_world: Count | None = None
+    # No field, because nothing that is simulated depends on it.
+    fitted_to = typing.cast(Any, ())
 
     def check(self) -> None:
         validation.check_slate_size(self.slate_size, self.num_candidates)
@@ -492,4 +499,9 @@ class Simulator(Model, SessionSource):
     def with_parameters(self, values: Mapping[str, Any]) -> Self:
         simulator = super().with_parameters(values)
         simulator._kept = self._kept
+        return simulator
+
+    def replaced(self, **fields: Any) -> Self:
+        simulator = super().replaced(**fields)
+        simulator.fitted_to = self.fitted_to
         return simulator

@@ -34,6 +34,7 @@ from recsim_tf.fitting.searches.folder import Checkpoints
 from recsim_tf.fitting.searches.objective import Objective
 from recsim_tf.fitting.searches.search import Problem, Search
 from recsim_tf.logs.arguments import log_of
+from recsim_tf.logs.fingerprints import fingerprint, union
 from recsim_tf.logs.log import Sessions, digest_of
 from recsim_tf.support.errors import one_line
 from recsim_tf.support.summaries import table_html
@@ -360,8 +361,10 @@ def fit(
     fresh = objective.under_fresh_draws()
     if of_others is not None:
         of_others.adapt()
+    fitted_simulator = _with_estimates(simulator, fit_estimates)
+    fitted_simulator.fitted_to = union(simulator.fitted_to, fingerprint(train))
     result = FitResult(
-        simulator=_with_estimates(simulator, fit_estimates),
+        simulator=fitted_simulator,
         estimates=fit_estimates.by_name,
         log_likelihood=fresh.log_likelihood,
         held_out_log_likelihood=(

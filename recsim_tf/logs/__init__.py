@@ -12,6 +12,7 @@ from recsim_tf.logs.datasets.result_pages import read_result_pages
 from recsim_tf.logs.examination.examine import examine
 from recsim_tf.logs.examination.findings import Finding, Findings
 from recsim_tf.logs.exports import to_minari, to_rlds
+from recsim_tf.logs.fingerprints import fingerprint
 from recsim_tf.logs.log import Labels, Log, SlateLogProbs
 from recsim_tf.logs.log_stream import LogStream
 from recsim_tf.logs.logged_documents import Logged, with_logged_candidates
@@ -39,6 +40,7 @@ __all__ = [
     "TableVisits",
     "candidates_table",
     "examine",
+    "fingerprint",
     "from_episodes",
     "from_obp",
     "from_table",

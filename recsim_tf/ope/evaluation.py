@@ -30,6 +30,7 @@ from recsim_tf.logs.examination.findings import (
     WEIGHTS,
     Findings,
 )
+from recsim_tf.logs.fingerprints import share_learned
 from recsim_tf.logs.log import Sessions
 from recsim_tf.logs.observed_logs import with_observations
 from recsim_tf.ope.click_estimates import ClickEstimates
@@ -44,6 +45,7 @@ from recsim_tf.ope.simultaneous import with_simultaneous_gains
 from recsim_tf.ope.values import QModel, Regression, SimulatedQ, values_of
 from recsim_tf.ope.weights import Weights
 from recsim_tf.policies.stochastic import StochasticPolicy
+from recsim_tf.support.tables import share
 from recsim_tf.support.verdicts import NOT_BELIEVABLE, Verdict
 
 # Shares of the weight, or of the slates, up to which a verdict does not mention them.
@@ -357,6 +359,17 @@ class EvaluationInputs:
             return ""
         return warning_of_learning(self.columns, ratio[:, 0])
 
+    @functools.cached_property
+    def _learned_from_log(self) -> str:
+        """The fault of a policy that says itself that it was learned from the log; "" for none."""
+        learned = share_learned(getattr(self.policy, "learned_from", ()), self.log)
+        if not learned:
+            return ""
+        return (
+            f"learned from this log: the policy saw {share(learned)} of its sessions, so judge it"
+            " by others, see Log.split"
+        )
+
     def examined(self, estimate: Estimate, estimator: Estimator) -> Estimate:
         """The estimate, whose verdict is lowered where the examination of the log breaks what the
         estimator assumes.
@@ -365,7 +378,8 @@ class EvaluationInputs:
         harms = (SESSIONS, INTERVALS, *([WEIGHTS] if has_weights else []))
         verdict = estimate.verdict
         if verdict.is_believable:
-            for fault in self.findings.reasons(FAULT, *harms)[:1]:
+            faults = [self._learned_from_log, *self.findings.reasons(FAULT, *harms)]
+            for fault in list(filter(None, faults))[:1]:
                 verdict = Verdict(NOT_BELIEVABLE, fault)
         cautions = [
             each.sentence

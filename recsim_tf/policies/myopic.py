@@ -116,7 +116,9 @@ def greedy_pctr_policy(
             )
         belief = functools.partial(_mean_affinity, users)
     choice_model = choice_model or choice.MultinomialLogit(no_click_mass=5.0)
-    return myopic_policy(simulator, BeliefScores(users, belief, choice_model))
+    policy: Any = myopic_policy(simulator, BeliefScores(users, belief, choice_model))
+    policy.learned_from = simulator.fitted_to
+    return policy
 
 
 def _mean_affinity(users: InterestExplorationUsers, observation: Observation) -> UserState:
@@ -157,6 +159,11 @@ class OraclePolicy(PolicyModel):
                     f" {type(model).__name__}"
                 )
         AffinityScores(users.choice_model)  # This refuses other choice models.
+
+    @property
+    def learned_from(self) -> Any:
+        """The fingerprint of the sessions that the simulator was fitted to, or ()."""
+        return self.simulator.fitted_to
 
     @functools.cached_property
     def _choice_scores(self) -> AffinityScores:

@@ -1,7 +1,7 @@
 """Policies that give the probabilities of their actions."""
 
 from collections.abc import Callable
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
@@ -31,6 +31,11 @@ class Deterministic:
 
     def __init__(self, policy: Policy):
         self._policy = policy
+
+    @property
+    def learned_from(self) -> Any:
+        """The fingerprint of the sessions that the policy was learned from, or ()."""
+        return getattr(self._policy, "learned_from", ())
 
     def trace_key(self) -> tuple | None:
         """The key of the policy."""
@@ -84,6 +89,11 @@ class EpsilonGreedy:
         self._greedy = greedy
         self._num_candidates = num_candidates
         self._epsilon = epsilon
+
+    @property
+    def learned_from(self) -> Any:
+        """The fingerprint of the sessions that the greedy policy was learned from, or ()."""
+        return getattr(self._greedy, "learned_from", ())
 
     def initial_state(self, num_users: int) -> Nest:
         """The policy state at the start of a session, a nest of [num_users, ...]."""

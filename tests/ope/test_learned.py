@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 
-from recsim_tf import ope
+from recsim_tf import logs, ope
 from recsim_tf.logs import SlateLogProbs
 from recsim_tf.logs.examination.columns import Columns
 from recsim_tf.ope.learned import warning_of_learning
 from recsim_tf.ope.simultaneous import with_simultaneous_gains
 from tests.logs.examination.worlds import NUM_DOCUMENTS, NUM_KINDS, SLATES, log_of
+from tests.ope.worlds import log_of_clicks, near
 
 _MANY = 20  # kinds
 _EVEN = np.full([NUM_KINDS, len(SLATES)], 1 / len(SLATES))
@@ -77,3 +78,14 @@ def test_the_best_of_policies_that_earn_the_same_is_seldom_said_to_earn_more():
 def _is_said_to_earn_more(results):
     estimates = [result["snips"] for result in results.values()]
     return any(each.verdict.is_promise and each.gain.interval[0] > 0 for each in estimates)
+
+
+def test_a_policy_that_says_that_it_was_learned_from_the_log_is_refused():
+    train, others = log_of_clicks().split(0.5)
+    policy = near(2.0)
+    policy.learned_from = logs.fingerprint(train)
+    verdict = ope.evaluate(policy, log_of_clicks(), ("snips",))["snips"].verdict
+    assert verdict.word == "not believable"
+    assert "learned from this log: the policy saw 50% of its sessions" in verdict.reason
+    assert "Log.split" in verdict.reason
+    assert "learned" not in ope.evaluate(policy, others, ("snips",))["snips"].verdict.reason

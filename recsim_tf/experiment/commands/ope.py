@@ -155,6 +155,7 @@ def run_ope(
                     name: {**each.figures(), "truth": figures.get(name)}
                     for name, each in results.items()
                 },
+                "findings": next(iter(results.values())).findings.figures(),
                 "requirements": [each.figures() for each in outcomes],
             }
         )

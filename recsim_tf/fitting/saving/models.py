@@ -2,8 +2,9 @@
 
 `model.json` holds the classes of the models, their fields, and figures of fit and checks, see
 `encoding`; `arrays.npz` the tables of the models, and value, standard error, interval and draws of
-each parameter; `MODEL_CARD.md` describes them. There is no pickle in a folder and no row of the
-log.
+each parameter, and `fitted_to`, the hashes of at most 1,000 sessions of the log (see
+`recsim_tf.logs.fingerprint`); `MODEL_CARD.md` describes them. There is no pickle in a folder and no
+row of the log.
 """
 
 import contextlib
@@ -89,6 +90,7 @@ def save_model(
         raise ValueError(f"{name} must not have a value for each session, got {number} values")
     encoder = Encoder()
     encoded = encoder.encode("simulator", simulator)
+    encoder.array("fitted_to", simulator.fitted_to)
     for name, estimate in result.estimates.items():
         for field, array in estimate._asdict().items():
             encoder.array(f"estimates.{name}.{field}", array)
@@ -161,6 +163,8 @@ def load_model(folder: str | os.PathLike, imports: Sequence[str] = ()) -> Loaded
         simulator = Decoder(arrays, imports).decode("simulator", content.pop("simulator"))
         if not isinstance(simulator, Simulator):
             raise ValueError(f"simulator must be a Simulator, got {type(simulator).__name__}")
+        # Folders of earlier versions have none.
+        simulator.fitted_to = arrays.get("fitted_to", ())
         estimates = {
             name: ParameterEstimate(
                 *(arrays[f"estimates.{name}.{field}"] for field in ParameterEstimate._fields)

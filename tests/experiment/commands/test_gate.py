@@ -178,6 +178,7 @@ def test_a_pipeline_gets_the_exit_status_and_all_files(
     assert code == status, errors
     assert content["schema"] == 1
     assert content["policies"]["target policy"]["estimates"]["snips"]
+    assert content["findings"]["findings"]["copies"]["word"] == "no fault seen"
     words = [each.partition(":")[0] for each in required]
     assert [each["word"] for each in content["requirements"]] == words
     assert exit_status(each["status"] for each in content["requirements"]) == status
