@@ -19,6 +19,7 @@ from recsim_tf.fitting.validation.closed_loop import ClosedLoop
 from recsim_tf.fitting.validation.events import Events
 from recsim_tf.fitting.validation.outcomes import Outcomes, Simulations, ids_of
 from recsim_tf.fitting.validation.resimulation import Resimulation
+from recsim_tf.logs.fingerprints import share_learned
 from recsim_tf.logs.log import Log, session_digests, users_of
 
 # Fits the models to a log, with these values of parameters fixed.
@@ -156,8 +157,12 @@ class Context:
         """The number of sessions held out that are also among those fitted, see
         `sessions_in_both`, and the number of all.
         """
-        equal = sessions_in_both(self.fitted, self.held_out) if self.is_held_out else 0
-        return equal, self.held_out.num_sessions
+        number = self.held_out.num_sessions
+        if not self.is_held_out:
+            return 0, number
+        learned = share_learned(getattr(self.simulator, "fitted_to", ()), self.held_out)
+        equal = sessions_in_both(self.fitted, self.held_out)
+        return max(equal, round(learned * number)), number
 
     @property
     def is_small(self) -> bool:

@@ -1,5 +1,7 @@
 """Dependence of clicks within sessions, documents and steps."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from recsim_tf.fitting.validation.outcomes import Outcomes
@@ -53,8 +55,10 @@ def dependence(
 ) -> dict[str, float]:
     """Statistics by name: sessions without a click, the spread of click rates of documents, the
     click rate of documents that were clicked before in the session, also over the rate of others
-    that were shown before, the product of the surprises of neighbouring steps, and the correlation
-    of a step's surprise and amounts with their means before. 0 for a statistic that is not defined.
+    that were shown before, the product of the surprises at a document in both halves of a session,
+    the product of the surprises of neighbouring steps, and the correlation of a step's surprise,
+    amounts and clicks on what is popular with their means before. 0 for a statistic that is not
+    defined.
 
     Args:
       outcomes: the outcomes of a log, or of a simulation of it.
@@ -78,6 +82,10 @@ def dependence(
             of_log["click_rate_of_documents_clicked_before/over_passed"] = (
                 rates[0] / rates[1] if rates[1] else 0.0
             )
+        if active.shape[1] > 1:
+            of_log["surprises_at_a_document_in_both_halves/product"] = _product_of_halves(
+                outcomes, past, expected, expected_of_past
+            )
     if active.shape[1] > 1:
         pairs = active[:, 1:]
         surprise, before = surprises(outcomes, expected), surprises(past, expected_of_past)
@@ -89,6 +97,11 @@ def dependence(
             f"response/{name}": (amount, past.amounts[name])
             for name, amount in outcomes.amounts.items()
         }
+        if not isinstance(outcomes.documents, tuple):
+            values["clicks_on_the_popular"] = (
+                _clicks_on_the_popular(outcomes, expected),
+                _clicks_on_the_popular(past, expected_of_past),
+            )
         steps = np.arange(1, active.shape[1])
         for name, (now, earlier) in values.items():
             mean_before = np.cumsum(earlier, axis=1)[:, :-1] / steps
@@ -120,6 +133,49 @@ def seen_before(past: Outcomes) -> tuple[np.ndarray, np.ndarray]:
     clicked_before[past.counted] = is_clicked
     passed_before[past.counted] = (now > begins) & ~is_clicked
     return clicked_before, passed_before
+
+
+class _Shows(NamedTuple):
+    """Documents shown in a half of the sessions, sorted by session and document."""
+
+    of: np.ndarray  # int64 [M], a number for each pair of a session and a document
+    surprise: np.ndarray  # float64 [M], the click beyond the document's rate
+
+
+def _product_of_halves(
+    outcomes: Outcomes, past: Outcomes, expected: np.ndarray, expected_of_past: np.ndarray
+) -> float:
+    """The mean product of the surprise at a document in the second half of a session and its mean
+    surprise at the same document in the first half. Tastes that stay make it positive.
+    """
+    middle = (past.length[:, np.newaxis] + 1) // 2
+    is_early = np.arange(past.active.shape[1]) < middle
+    early = _shows(past, expected_of_past, is_early)
+    late = _shows(outcomes, expected, ~is_early)
+    known, rows = np.unique(early.of, return_inverse=True)
+    if not len(known) or not len(late.of):
+        return 0.0
+    means = np.bincount(rows, early.surprise) / np.bincount(rows)
+    place = np.minimum(np.searchsorted(known, late.of), len(known) - 1)
+    recurs = known[place] == late.of
+    return float((means[place] * late.surprise)[recurs].mean()) if recurs.any() else 0.0
+
+
+def _shows(outcomes: Outcomes, expected: np.ndarray, steps: np.ndarray) -> _Shows:
+    """The documents shown at some steps, bool [S, T]."""
+    counted = outcomes.counted & steps[:, :, np.newaxis]
+    session, _, _ = np.nonzero(counted)
+    surprise = (outcomes.clicked > 0) - expected
+    return _Shows(session * 2**32 + outcomes.documents[counted].astype(np.int64), surprise[counted])
+
+
+def _clicks_on_the_popular(outcomes: Outcomes, expected: np.ndarray) -> np.ndarray:
+    """The covariance of clicks and popularity on the slate of each step, float64 [S, T]."""
+    counted = outcomes.counted
+    number = np.maximum(counted.sum(axis=2, keepdims=True), 1)
+    mean = np.sum(expected, axis=2, keepdims=True, where=counted) / number
+    clicked = (outcomes.clicked > 0) * (expected - mean)
+    return np.sum(clicked, axis=2, where=counted) / number[:, :, 0]
 
 
 def spread_of_sessions(outcomes: Outcomes) -> dict[str, float]:

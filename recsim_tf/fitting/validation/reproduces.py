@@ -38,17 +38,21 @@ _QUANTITIES = {
     "engagement_per_step": "engagement of a step (reward)",
 }
 # The order in which a person would mend what is off, by the beginning of a statistic's name: what
-# comes first may be the cause of what comes later. With what a model lacks where it is off.
+# comes first may be the cause of what comes later. With what a model lacks where it is off, or ""
+# where that may be one of several.
 _CAUSES = {
     "click_rate/": "the effect of positions, or the level of clicks",
     "clicks_per_step/mean": "the level of clicks",
-    "clicks_per_step/standard_deviation": "how clicks of a slate depend on each other",
+    "clicks_per_step/standard_deviation": "",
     "click_rate_of_steps/": "how clicks change in the course of a session",
     "click_rate_of_a_document/": "how documents differ",
-    "click_rate_of_documents_clicked_before/": "which documents a user likes",
+    "click_rate_of_documents_clicked_before/over_passed": "which documents a user likes",
+    "click_rate_of_documents_clicked_before/mean": "",
+    "surprises_at_a_document_in_both_halves/": "how tastes last in a session",
+    "clicks_on_the_popular_and_those_before/": "how users differ in following what is popular",
     "click_rate_of_a_session/": "how users differ",
-    "sessions_without_a_click": "how users differ",
-    "clicks_per_session/": "how users differ, or how long they stay",
+    "sessions_without_a_click": "",
+    "clicks_per_session/": "",
     "surprise_and_those_before/": "how users differ",
     "surprises_of_neighbouring_steps/": "how users change from step to step",
     "users_who_leave_after/": "how leaving depends on what was clicked",
@@ -143,12 +147,12 @@ def verdict(check: PredictiveCheck) -> Verdict:
     word = WITH_CARE
     if max(abs(off_by(each)) for each in far.values()) > _UNLIKE:
         word = NOT_BELIEVABLE
-    first = next(iter(far))
+    first = next(filter(None, (_CAUSES[_cause(name)] for name in far)), "")
+    mend = f"; mend {first} first" if first else ""
     return Verdict(
         word,
-        f"Its sessions differ from logged ones; mend {_CAUSES[_cause(first)]} first. Of {number}"
-        f" statistics {len(far)} {'is' if len(far) == 1 else 'are'} off by more than"
-        f" {_ALIKE:.0%}: {_named(far)}.",
+        f"Its sessions differ from logged ones{mend}. Of {number} statistics {len(far)}"
+        f" {'is' if len(far) == 1 else 'are'} off by more than {_ALIKE:.0%}: {_named(far)}.",
     )
 
 

@@ -11,6 +11,7 @@ from recsim_tf.fitting.validation.dependence import dependence, popularity, spre
 from recsim_tf.fitting.validation.outcomes import Outcomes, Simulations
 
 _QUANTILES = (0.025, 0.975)
+_SHAPE = (0.1, 0.5, 0.9)  # quantiles of amounts
 
 # For a p-value.
 LEAST_REPLICATES = 20
@@ -32,6 +33,7 @@ class Contents(NamedTuple):
     length: int
     engagement: bool  # whether engagement is known and differs from the number of clicks
     amounts: tuple[str, ...]  # fields of responses that are compared
+    continuous: tuple[str, ...]  # the samples whose quantiles are compared
     is_closed_loop: bool  # whether whole sessions are simulated
 
 
@@ -147,7 +149,15 @@ def predictive_check(
             for name, amount in observed.amounts.items()
             if not any(np.allclose(amount, total) for total in totals)
         ),
+        continuous=(),
         is_closed_loop=sessions.is_closed_loop,
+    )
+    contents = contents._replace(
+        continuous=tuple(
+            name
+            for name, sample in samples(observed, contents).items()
+            if np.any(sample != np.round(sample))
+        )
     )
     expected_of_log = popularity(observed, observed)
 
@@ -260,7 +270,19 @@ def statistics(outcomes: Outcomes, past: Outcomes, contents: Contents) -> dict[s
     for name, sample in samples(outcomes, contents).items():
         values_by_name[f"{name}/mean"] = sample.astype(np.float64).mean()
         values_by_name[f"{name}/standard_deviation"] = sample.astype(np.float64).std()
+        if name in contents.continuous:
+            values_by_name |= _shape(name, sample)
     return {name: float(value) for name, value in values_by_name.items()}
+
+
+def _shape(name: str, sample: np.ndarray) -> dict[str, float]:
+    """Quantiles of the values that are not zero, by the names of the statistics."""
+    values = sample[sample != 0]
+    quantiles = np.quantile(values, _SHAPE) if len(values) else np.zeros(len(_SHAPE))
+    return {
+        f"{name}/shape_{part:.0%}": float(value)
+        for part, value in zip(_SHAPE, quantiles, strict=True)
+    }
 
 
 def _course(outcomes: Outcomes, steps: tuple[tuple[int, int], ...]) -> dict[str, float]:

@@ -16,6 +16,7 @@ from recsim_tf.fitting.validation.chosen import Chosen
 from recsim_tf.fitting.validation.classifier import Classified
 from recsim_tf.fitting.validation.context import Context, Refit
 from recsim_tf.fitting.validation.generalises import Generalises
+from recsim_tf.fitting.validation.offers import Offers
 from recsim_tf.fitting.validation.order import KnowsOrder
 from recsim_tf.fitting.validation.predicts import Predicts
 from recsim_tf.fitting.validation.question import Answer, Question
@@ -28,13 +29,13 @@ from recsim_tf.support.tables import frame
 from recsim_tf.support.verdicts import BELIEVABLE, CANNOT_TELL, WITH_CARE, Verdict
 
 QUESTIONS: tuple[Question, ...] = (
-    *(Predicts(), KnowsOrder(), Reproduces(), Classified(), Generalises(), Chosen()),
+    *(Predicts(), KnowsOrder(), Reproduces(), Classified(), Offers(), Generalises(), Chosen()),
 )
 
 
 class Validation(Mapping[str, Answer]):
     """The answers by the names of the questions: "predicts", "order", "reproduces", "classifier",
-    "generalises" and "chosen".
+    "offers", "generalises" and "chosen".
 
     Attributes:
       titles: the questions in words, by name.
@@ -143,14 +144,14 @@ def validate(
     batch_size: int = 1000,
     seed: WholeNumber = 0,
 ) -> Validation:
-    """Puts a fitted simulator to six questions.
+    """Puts a fitted simulator to seven questions.
 
     Does it predict the clicks of sessions that it did not see, beside guesses without a model? Does
     it know the order of what users did? Do its sessions look like logged ones? Can a classifier
-    tell both apart? Does it generalise to another policy, period or segment? Is a policy that is
-    chosen by it better?
+    tell both apart? Does it offer the documents of the log? Does it generalise to another policy,
+    period or segment? Is a policy that is chosen by it better?
 
-    Responses without clicks, such as ratings alone, have no answer to the first, second and fifth
+    Responses without clicks, such as ratings alone, have no answer to the first, second and sixth
     question; whether their means are calibrated is told all the same.
 
     Args:
@@ -159,7 +160,7 @@ def validate(
       train: the sessions that the fit saw, from which guesses learn.
       held_out: sessions of other users, none of which is in `train`; None to ask of a half of
         `train`, while guesses learn from the other half. Then, and where users or sessions are also
-        in training, only the fifth answer may be "believable".
+        in training, only the fifth and sixth answer may be "believable".
       questions: those to ask, each with `name`, `title`, `needs_held_out` and `ask(context)`.
       given: earlier steps of the sessions held out, row by row, which are known and not predicted.
       refit: a function (log, fixed) -> simulator, which fits the models to a log with these values
@@ -168,7 +169,7 @@ def validate(
         None leaves the second question out.
       times: names of hidden attributes that are times, which stay in place where the second
         question shuffles steps.
-      other: a log of another policy, period or segment, for the fifth question.
+      other: a log of another policy, period or segment, for the sixth question.
       hold_out_segment: values of fields of the log's initial draws, as {"device": 1}, in the place
         of `other`: the models are fitted to `train` without such sessions, and predict them.
       policies: at least three policies by name, which the last question ranks; None leaves it out.

@@ -65,7 +65,7 @@ def test_statistics_know_the_course_of_sessions_and_who_leaves_after_what():
     active = np.arange(5) < length[:, np.newaxis]
     left = (np.arange(5) == length[:, np.newaxis] - 1) & np.array([[True], [True], [False]])
     outcomes = Outcomes(active, left, clicked, active[..., np.newaxis], clicked[..., 0], {})
-    contents = Contents((0,), ((0, 1), (1, 3)), 5, False, (), False)
+    contents = Contents((0,), ((0, 1), (1, 3)), 5, False, (), (), False)
     found = statistics(outcomes, outcomes, contents)
     assert found["click_rate_of_steps/1_to_1"] == pytest.approx(1 / 3)
     assert found["click_rate_of_steps/2_to_3"] == pytest.approx(1 / 3)
@@ -86,7 +86,7 @@ def test_simulated_steps_follow_the_logged_steps_before_them():
     clicked = clicked.copy()
     clicked[0, 0] = 1
     simulated = logged._replace(clicked=clicked, left=np.array([[False, False, True]] * 2))
-    contents = Contents((0,), (), 3, False, (), False)
+    contents = Contents((0,), (), 3, False, (), (), False)
     # Both users who leave have three logged steps without a click, whatever the simulated ones are.
     found = statistics(simulated, logged, contents)
     assert found["users_who_leave_after/three_such_steps"] == 1
