@@ -72,15 +72,3 @@ def test_a_model_refuses_numbers_outside_the_range_of_its_parameter():
         Gamer(1.5)
     with pytest.raises(ValueError, match="skill must be finite, got nan"):
         Gamer().with_parameters({"skill": np.nan})
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"validate": "yes"}, "validate must be True or False, got 'yes'"),
-        ({"resample_documents": 1}, "resample_documents must be True or False, got 1"),
-    ],
-)
-def test_fields_that_are_no_parameters_are_of_their_kind(changes, message):
-    with pytest.raises(ValueError, match=message):
-        recsim_tf.make("InterestExploration-v1").replaced(**changes)

@@ -418,10 +418,6 @@ def any_policy():
     return tabular_policy(tf.zeros([2, 3], tf.float64))
 
 
-def relaxed(simulator=None, **arguments):
-    return relaxed_return(simulator or tabular_sessions(), any_policy(), 2, 1, 0, **arguments)
-
-
 def scored(baseline=None, **arguments):
     simulator, policy = tabular_sessions(), any_policy()
     trajectory = compiled(simulator.rollout)(policy, 4, 2, 0, **arguments)
@@ -439,13 +435,8 @@ def without_a_margin():
     ("call", "message"),
     [
         (
-            lambda: relaxed(matrix_draws()),
+            lambda: relaxed_return(matrix_draws(), any_policy(), 2, 1, 0),
             "the distribution of response must have one batch axis, the users",
-        ),
-        (lambda: relaxed(temperature=0.0), "^temperature must be above 0, got 0.0$"),
-        (
-            lambda: relaxed(departure_temperature=-1),
-            "^departure_temperature must be above 0, got -1$",
         ),
         (
             without_a_margin,

@@ -133,22 +133,6 @@ def test_after_a_run_that_failed_the_next_one_says_so(monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"num_iterations": 0}, "num_iterations must be an integer of at least 1, got 0"),
-        (
-            {"num_iterations": 1, "log_interval": 0},
-            "log_interval must be an integer of at least 1, got 0",
-        ),
-    ],
-)
-def test_arguments_of_a_run_out_of_range_are_refused(trained, arguments, message):
-    with pytest.raises(ValueError, match=message):
-        trained.run(**arguments)
-
-
-@pytest.mark.slow
 def test_too_few_steps_before_learning_are_refused():
     with pytest.raises(ValueError, match="num_iterations must be an integer of at least 2, got 0"):
         _training().collect(0)

@@ -123,11 +123,6 @@ def test_faults_name_the_column(frame, change, message):
         read_kuairand(change(frame), num_videos=20)
 
 
-def test_a_number_of_videos_below_one_is_refused(frame):
-    with pytest.raises(ValueError, match="num_videos must be an integer of at least 1, got 0"):
-        read_kuairand(frame, num_videos=0)
-
-
 def test_histories_hold_lists_and_not_their_texts(frame):
     texts = tables.histories().assign(watch_seq="[1, 2]")
     with pytest.raises(ValueError, match="row 0, column 'watch_seq' must be a list"):

@@ -294,7 +294,6 @@ def test_each_session_is_dropped_once_with_its_first_fault():
         ),
         ({**COLUMNS, "chosen_document": "film"}, {}, "for one of 'clicked' and 'chosen_docum"),
         ({**CHOICES, "purchased": "click"}, {}, "for 'clicked', since slates may have several"),
-        (COLUMNS, {"slate_size": 0}, "slate_size must be an integer of at least 1 or None, got 0"),
         (COLUMNS, {"slate_size": 10**9}, "slate_size must be at most 10000, got 1000000000"),
         (COLUMNS, {"document_ids": [1, 1]}, "document_ids must differ"),
         (COLUMNS, {"document_ids": [10, 20]}, "^row 0, .* must be one of document_ids, got 30"),
