@@ -29,11 +29,11 @@ from tests.adapters.gymnasium_sessions import (
     NUM_USERS,
     SLATE,
     SLATE_SIZE,
-    assert_equal,
     odd_sessions,
     short_sessions,
     vector_environment,
 )
+from tests.alike import assert_equal
 from tests.core.toy import toy_simulator
 from tests.questions import simulator as asked
 

@@ -16,12 +16,12 @@ from recsim_tf.adapters.gymnasium.spaces import flat
 from tests.adapters.gymnasium_sessions import (
     NUM_USERS,
     SLATE,
-    assert_equal,
     odd_sessions,
     run,
     short_sessions,
     vector_environment,
 )
+from tests.alike import assert_equal
 from tests.core.toy import toy_simulator
 from tests.refusals import assert_refused
 

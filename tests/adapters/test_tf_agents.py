@@ -25,6 +25,7 @@ from recsim_tf.environments.interest_evolution import (
     interest_evolution,
 )
 from recsim_tf.policies import random_policy
+from tests.alike import assert_equal
 from tests.questions import Question, ask
 from tests.questions import simulator as asked
 from tests.rollout_policies import first_positions
@@ -71,10 +72,6 @@ def run(env, step, num_steps):
     """The time steps [T + 1, B] from the current one on, of a fixed slate."""
     time_steps = [env.current_time_step(), *(step(tf.constant(SLATE)) for _ in range(num_steps))]
     return tf.nest.map_structure(lambda *leaves: np.stack(leaves), *time_steps)
-
-
-def assert_equal(one, other):
-    tf.nest.map_structure(np.testing.assert_array_equal, one, other)
 
 
 def differs(one, other):

@@ -19,6 +19,7 @@ from recsim_tf.agents.shared.learning import Learning
 from recsim_tf.choice import MultinomialLogit
 from recsim_tf.core.base.traces import joint_key
 from recsim_tf.evaluation.baselines import rollout_policy
+from tests.alike import assert_equal
 from tests.processes import run_python
 from tests.worlds.clicks import Clickers, Numbers
 
@@ -79,10 +80,6 @@ def fixture_simulator():
 
 def rollout(simulator, policy, num_steps=NUM_STEPS, seed=0):
     return simulator.rollout(policy, NUM_USERS, num_steps, seed)
-
-
-def assert_equal(one, other):
-    tf.nest.map_structure(np.testing.assert_array_equal, one, other)
 
 
 def eagerly(function):

@@ -17,6 +17,7 @@ from recsim_tf.environments.interest_evolution import InterestEvolutionUsers, in
 from recsim_tf.environments.interest_exploration import interest_exploration
 from recsim_tf.gradients import relaxed_return, score_function_return
 from recsim_tf.policies import PlackettLucePolicy
+from tests.alike import assert_mean
 from tests.gradients.tabular_sessions import (
     LOGITS,
     NUM_STEPS,
@@ -75,11 +76,6 @@ def by_score_function(simulator, num_steps=NUM_STEPS):
 @functools.cache
 def score_function_samples():
     return by_score_function(tabular_sessions())(0, 10)
-
-
-def assert_mean(samples, expected, num_standard_errors=4.0):
-    standard_error = samples.std(axis=0) / np.sqrt(len(samples))
-    assert (np.abs(samples.mean(axis=0) - expected) <= num_standard_errors * standard_error).all()
 
 
 @pytest.mark.slow

@@ -24,6 +24,7 @@ from recsim_tf.policies import (
 )
 from recsim_tf.policies.choice_scores import AffinityScores, LearnedScores
 from tests.agents.slate_q import reference
+from tests.alike import assert_shares
 from tests.rollout_policies import uniform_slate
 
 NUM_USERS = 3000
@@ -142,8 +143,7 @@ def test_random_slates_are_uniform_over_all_slates_without_replacement():
     assert (slates.dtype, slates.shape) == (tf.int32, [num_draws, 2])
     codes, counts = np.unique(slates.numpy() @ [10, 1], return_counts=True)
     assert codes.tolist() == sorted(10 * i + j for i, j in itertools.permutations(range(4), 2))
-    prob = 1 / 12
-    assert (np.abs(counts / num_draws - prob) <= 4 * np.sqrt(prob * (1 - prob) / num_draws)).all()
+    assert_shares(counts / num_draws, 1 / 12, num_draws)
 
 
 def test_a_random_slate_may_hold_all_candidates():

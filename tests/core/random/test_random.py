@@ -11,6 +11,7 @@ from recsim_tf.core.random.generator import generator as generator_of
 from recsim_tf.core.random.generator import grid_step
 from recsim_tf.core.random.generator import uniforms as uniforms_of
 from recsim_tf.core.runs.execution import compiled
+from tests.alike import assert_mean
 
 NUM_DRAWS = 20_000
 # A Kolmogorov-Smirnov statistic times sqrt(n) is above this with probability 0.0005.
@@ -30,12 +31,6 @@ def ks_statistic(draws, cdf):
     values = np.asarray(cdf(ordered), np.float64)
     steps = np.arange(len(ordered) + 1) / len(ordered)
     return np.sqrt(len(ordered)) * max(np.max(steps[1:] - values), np.max(values - steps[:-1]))
-
-
-def assert_mean(values, expected):
-    """Within 4 standard errors."""
-    values = np.asarray(values, np.float64)
-    assert abs(values.mean() - expected) <= 4 * values.std() / np.sqrt(len(values)) + 1e-12
 
 
 CONTINUOUS = {

@@ -1,14 +1,13 @@
 import shutil
 
-import numpy as np
 import pytest
-import tensorflow as tf
 
 from recsim_tf.evaluation.evaluation import Evaluation
 from recsim_tf.experiment import building, config
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.support.errors import UsageError
 from recsim_tf.training import Training
+from tests.alike import assert_close
 from tests.experiment.tiny_runs import snapshot, succeed
 
 # Matplotlib and PolicySaver warn of their own dependencies.
@@ -60,9 +59,7 @@ def test_a_run_meets_each_value_and_seed_as_in_an_evaluation_of_its_own(run):
     policies = {name: parts.policies(simulator)[name] for name in ("Random", "SlateQ")}
     for expected in Evaluation().evaluate(simulator, policies):
         found = results[f"{expected.name} [no_click_mass=3.0, seed=1]"]
-        pairs = zip(*map(tf.nest.flatten, (found.sessions, expected.sessions)), strict=True)
-        for compared, of_its_own in pairs:
-            np.testing.assert_allclose(compared, of_its_own, rtol=1e-5)
+        assert_close(found.sessions, expected.sessions, rtol=1e-5)
     assert len({result["return"].value for result in results.values()}) > 6
 
 
