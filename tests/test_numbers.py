@@ -17,6 +17,7 @@ from recsim_tf.environments import drifting_taste, interest_evolution, long_term
 from recsim_tf.evaluation.evaluation import Evaluation
 from recsim_tf.policies import indices
 from recsim_tf.policies.clicks import ClickScores
+from tests.refusals import assert_refused
 
 NAN, INF = math.nan, math.inf
 UtilityVideos = interest_evolution.UtilityVideos
@@ -113,8 +114,7 @@ PULLS = tf.ones([1, 2])
     ],
 )
 def test_it_is_refused_by_name(make, message):
-    with pytest.raises(ValueError, match=rf"^{message}"):
-        make()
+    assert_refused(make, rf"^{message}")
 
 
 @pytest.mark.parametrize("rate", [0.1, optimizers.schedules.CosineDecay(0.1, 10), lambda: 0.1])

@@ -28,6 +28,7 @@ from recsim_tf.policies import random_policy
 from tests.alike import assert_equal
 from tests.questions import Question, ask
 from tests.questions import simulator as asked
+from tests.refusals import assert_refused
 from tests.rollout_policies import first_positions
 
 NUM_USERS, SLATE_SIZE, NUM_CANDIDATES, BUDGET = 8, 2, 6, 9.0
@@ -190,8 +191,7 @@ def test_an_invalid_position_is_refused_in_either_mode_and_changes_nothing():
     before = env.current_time_step()
     slate = tf.constant(np.concatenate([SLATE[1:], [[6, 1]]]), tf.int32)
     message = r"slate must hold candidate positions in \[0, 6\), or -1 for an empty position"
-    with pytest.raises(ValueError, match=message):
-        env.step(slate)
+    assert_refused(lambda: env.step(slate), message)
     with pytest.raises(tf.errors.InvalidArgumentError, match=message):
         stepper(env)(slate)
     assert_equal(env.current_time_step(), before)

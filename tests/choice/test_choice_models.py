@@ -250,6 +250,11 @@ def test_its_parameters_are_listed_and_replaced(model, parameters):
         model().with_parameters({"mass": 1.0})
 
 
+def test_a_logit_has_the_probabilities_that_were_worked_out_by_hand():
+    probs = choose(choice.MultinomialLogit, [[1.0, 0.0, -1.0]], no_click_mass=0.5).probs
+    np.testing.assert_allclose(probs, [[0.473991, 0.174371, 0.064148, 0.287490]], atol=1e-6)
+
+
 MODELS = {
     "choice_multinomial_logit": choice.MultinomialLogit,
     "choice_multinomial_proportional": choice.MultinomialProportional,

@@ -30,32 +30,13 @@ def test_simulate_takes_the_environment_of_the_experiment_and_own_policies(folde
 
 
 @pytest.mark.slow
-def test_own_policies_are_baselines_of_a_training(folder, capfd):
-    folder.write_shop()
-    folder.write_gin(
-        f"experiment.baselines = {_POLICIES}",
-        "late/window.start = 3",
-        "experiment.create_agent = @create_tabular_q",
-        "train.num_iterations = 1",
-        "train.warmup_iterations = 2",
-        "train.eval_users = 2",
-    )
-    succeed(capfd, "train", "--root_dir=run", "--gin_file=shop.gin")
-    assert _names(folder.path / "run" / "results.json") == [
-        "Random",
-        "window",
-        "late/window",
-        "round_robin",
-        "TabularQ",
-    ]
-
-
-@pytest.mark.slow
-def test_a_policy_gradient_learns_in_an_own_environment_without_further_bindings(folder, capfd):
+def test_a_policy_gradient_learns_beside_own_policies_without_bindings_of_its_own(folder, capfd):
     folder.write_shop()
     lines = ["import shop", "experiment.simulator = @shop()", "experiment.num_users = 4"]
+    lines += [f"experiment.baselines = {_POLICIES}", "late/window.start = 3"]
     lines += ["experiment.create_agent = @create_reinforce", "train.num_iterations = 1"]
     lines += ["Evaluation.num_users = 4", "Evaluation.max_steps = 2", "train.eval_users = 2"]
     (folder.path / "reinforce.gin").write_text("\n".join(lines))
     succeed(capfd, "train", "--root_dir=run", "--gin_file=reinforce.gin")
-    assert _names(folder.path / "run" / "results.json") == ["Random", "REINFORCE"]
+    names = ["Random", "window", "late/window", "round_robin", "REINFORCE"]
+    assert _names(folder.path / "run" / "results.json") == names

@@ -21,6 +21,7 @@ from recsim_tf.core.base.traces import joint_key
 from recsim_tf.evaluation.baselines import rollout_policy
 from tests.alike import assert_equal
 from tests.processes import run_python
+from tests.refusals import assert_refused
 from tests.worlds.clicks import Clickers, Numbers
 
 NUM_USERS, NUM_STEPS = 5, 40
@@ -285,8 +286,7 @@ def test_faults_are_told_as_in_eager_steps(simulator):
     checked = simulator.replaced(validate=True)
     policy = Showing()
     policy.document = 9
-    with pytest.raises(ValueError, match="slate must hold candidate positions"):
-        rollout(checked, policy)
+    assert_refused(lambda: rollout(checked, policy), "slate must hold candidate positions")
 
 
 def test_a_copy_of_a_simulator_simulates(simulator):

@@ -261,8 +261,7 @@ def test_int64_slates_are_taken():
 def test_slates_of_the_wrong_format_are_refused_without_validate_too(slate, message):
     simulator = toy_simulator()
     state = simulator.reset(3, seed=0)
-    with pytest.raises(ValueError, match=message):
-        simulator.step(state, slate, seed=1)
+    assert_refused(lambda: simulator.step(state, slate, seed=1), message)
     with pytest.raises(ValueError, match=message):
         tf.function(lambda: simulator.step(state, slate, seed=1), autograph=False)()
 
@@ -281,8 +280,7 @@ def test_slates_of_the_wrong_format_are_refused_without_validate_too(slate, mess
 def test_slates_with_bad_values_are_refused_with_validate(slate, message):
     simulator = toy_simulator(validate=True)
     state = simulator.reset(3, seed=0)
-    with pytest.raises(ValueError, match=message):
-        simulator.step(state, slate, seed=1)
+    assert_refused(lambda: simulator.step(state, slate, seed=1), message)
     with pytest.raises(tf.errors.InvalidArgumentError, match=message):
         tf.function(lambda: simulator.step(state, slate, seed=1), autograph=False)()
 

@@ -33,11 +33,6 @@ ENVIRONMENTS = {
         "random",
         {"users.gain": (0.0, 2.0), NO_CLICK_MASS: (3,)},
     ),
-    "a bandit, with the clicks of each user": (
-        recsim_tf.interest_exploration,
-        "ucb1",
-        {NO_CLICK_MASS: (2.0, 6.0)},
-    ),
 }
 
 
@@ -62,6 +57,19 @@ def test_the_sessions_of_a_value_and_a_seed_are_those_of_a_run_of_their_own(buil
             assert_close(result.sessions, evaluate().sessions, rtol=1e-5)
     # The values and the seeds make a difference.
     assert len({result["return"].value for result in results}) > len(results) // 2
+
+
+@pytest.mark.slow
+def test_a_bandit_keeps_the_clicks_of_each_user_apart():
+    evaluation = Evaluation(NUM_USERS, MAX_STEPS, compare={NO_CLICK_MASS: (2.0, 6.0)})
+    simulator = recsim_tf.interest_exploration()
+    results = _compare(evaluation, simulator, "ucb1")
+    alone = simulator.with_parameters({NO_CLICK_MASS: 6.0})
+    expected = Evaluation(NUM_USERS, MAX_STEPS).evaluator(
+        "ucb1", alone, baseline_policy("ucb1", alone)
+    )()
+    np.testing.assert_array_equal(results[1].sessions["clicks"], expected.sessions["clicks"])
+    assert results[0]["return"].value > results[1]["return"].value
 
 
 class Boosted(PolicyModel):

@@ -16,6 +16,7 @@ from recsim_tf.core.distributions import (
     num_outcomes,
 )
 from tests.alike import assert_shares
+from tests.refusals import assert_refused
 
 
 @pytest.mark.parametrize("num_categories", [1, 7, 8192, 8193, 1_000_000])
@@ -41,8 +42,7 @@ def test_log_prob_is_that_of_equal_probabilities_and_minus_infinity_outside(num_
 
 
 def test_there_must_be_a_category():
-    with pytest.raises(ValueError, match="num_categories must be at least 1, got 0"):
-        UniformCategories(0)
+    assert_refused(lambda: UniformCategories(0), "num_categories must be at least 1, got 0")
 
 
 def test_more_categories_than_a_float_can_tell_apart_are_all_reached():

@@ -9,6 +9,7 @@ from tensorflow_probability import distributions as tfd
 from recsim_tf.core import random
 from recsim_tf.core.distributions import Given, ReturnTime
 from tests.alike import assert_shares
+from tests.refusals import assert_refused
 
 NEVER = 30.0
 
@@ -103,8 +104,7 @@ def test_whole_days_have_a_survival_where_their_cdf_is_one():
     ],
 )
 def test_a_gap_that_can_be_negative_is_refused(gap, message):
-    with pytest.raises(ValueError, match=message):
-        return_time(gap, remaining=(1.0,), dtype=tf.float32)
+    assert_refused(lambda: return_time(gap, remaining=(1.0,), dtype=tf.float32), message)
 
 
 def test_what_is_given_is_drawn_as_it_is_and_not_scored():

@@ -12,6 +12,7 @@ from recsim_tf.core.random.generator import grid_step
 from recsim_tf.core.random.generator import uniforms as uniforms_of
 from recsim_tf.core.runs.execution import compiled
 from tests.alike import assert_mean
+from tests.refusals import assert_refused
 
 NUM_DRAWS = 20_000
 # A Kolmogorov-Smirnov statistic times sqrt(n) is above this with probability 0.0005.
@@ -277,8 +278,7 @@ def test_integers_become_seeds_without_collisions(seed):
     ],
 )
 def test_what_is_no_seed_is_refused(seed, message):
-    with pytest.raises(ValueError, match=message):
-        random.as_seed(seed)
+    assert_refused(lambda: random.as_seed(seed), message)
 
 
 def test_split_seeds_give_distinct_streams():
