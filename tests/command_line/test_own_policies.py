@@ -7,7 +7,7 @@ import pytest
 from tests.experiment.tiny_runs import succeed
 
 # Matplotlib and PolicySaver warn of their own dependencies.
-pytestmark = pytest.mark.filterwarnings("ignore")
+pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.slow]
 
 _POLICIES = '("random", @window, @late/window, @round_robin)'
 
@@ -16,7 +16,6 @@ def _names(path):
     return [policy["name"] for policy in json.loads(path.read_text())["policies"]]
 
 
-@pytest.mark.slow
 def test_simulate_takes_the_environment_of_the_experiment_and_own_policies(folder, capfd):
     folder.write_shop()
     folder.write_gin(f"simulate.policies = {_POLICIES}", "late/window.start = 3")
@@ -29,7 +28,6 @@ def test_simulate_takes_the_environment_of_the_experiment_and_own_policies(folde
     assert "late/window.start = 3" in operative
 
 
-@pytest.mark.slow
 def test_a_policy_gradient_learns_beside_own_policies_without_bindings_of_its_own(folder, capfd):
     folder.write_shop()
     lines = ["import shop", "experiment.simulator = @shop()", "experiment.num_users = 4"]

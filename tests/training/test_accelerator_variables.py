@@ -8,6 +8,8 @@ from recsim_tf.experiment import config
 from recsim_tf.training import Training
 from tests.processes import run_python
 
+pytestmark = pytest.mark.slow
+
 # Dtypes of variables that TensorFlow 2.21 can place on a GPU, of its kernels of VarHandleOp.
 _ON_GPU = {
     *(tf.bool, tf.bfloat16, tf.half, tf.float32, tf.float64, tf.complex64, tf.complex128),
@@ -44,7 +46,6 @@ with tf.device("CPU:1"), tf.variable_creator_scope(placed):
 """
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "config_file", [_CONFIG, "quickstart.gin", "interest_evolution/reinforce.gin"]
 )
@@ -63,7 +64,6 @@ def test_what_xla_compiles_reads_no_variable_that_a_gpu_cannot_hold(config_file)
         assert {variable.dtype for variable in captured} <= _ON_GPU
 
 
-@pytest.mark.slow
 def test_training_runs_where_variables_of_int32_are_on_another_device():
     result = run_python("-c", _TWO_DEVICES)
     assert result.returncode == 0, result.stderr[-2000:]

@@ -11,7 +11,7 @@ from tests.alike import assert_close
 from tests.experiment.tiny_runs import snapshot, succeed
 
 # Matplotlib and PolicySaver warn of their own dependencies.
-pytestmark = pytest.mark.filterwarnings("ignore")
+pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.slow]
 
 NO_CLICK_MASS = "users.choice_model.no_click_mass"
 
@@ -36,7 +36,6 @@ def _compared(run, *bindings):
     return building.evaluate(folder)
 
 
-@pytest.mark.slow
 def test_the_newest_checkpoint_has_the_sessions_of_the_end_of_its_training(
     finished, tmp_path, capfd
 ):
@@ -47,7 +46,6 @@ def test_the_newest_checkpoint_has_the_sessions_of_the_end_of_its_training(
     assert sessions == (run / "sessions.csv").read_bytes()
 
 
-@pytest.mark.slow
 def test_a_run_meets_each_value_and_seed_as_in_an_evaluation_of_its_own(run):
     results = {result.name: result for result in _compared(run, "Evaluation.seeds = (4, 1)")}
     settings = [f"no_click_mass={mass}, seed={seed}" for mass in (0.5, 3.0) for seed in (4, 1)]
@@ -63,7 +61,6 @@ def test_a_run_meets_each_value_and_seed_as_in_an_evaluation_of_its_own(run):
     assert len({result["return"].value for result in results.values()}) > 6
 
 
-@pytest.mark.slow
 def test_the_command_prints_a_row_for_each_value(run, capfd):
     before = snapshot(run)
     output = succeed(
@@ -83,7 +80,6 @@ def test_the_command_prints_a_row_for_each_value(run, capfd):
     } == {True}
 
 
-@pytest.mark.slow
 def test_parameters_of_the_agent_are_refused_and_nothing_is_written(run):
     before = snapshot(run)
     with pytest.raises(
