@@ -167,6 +167,19 @@ def test_fits_need_no_tf_agents():
 
 
 @pytest.mark.slow
+def test_policies_and_gradients_need_no_tf_agents():
+    code = (
+        "import sys; sys.modules['tf_agents'] = None; import recsim_tf;"
+        " from recsim_tf import gradients, policies; print(gradients.relaxed_return);"
+        " one, other = map(recsim_tf.make, ('InterestEvolution-v1', 'InterestExploration-v1'));"
+        " one.rollout(policies.baseline_policy('oracle', one), 3, 2, seed=0);"
+        " other.rollout(policies.baseline_policy('thompson', other), 3, 2, seed=0)"
+    )
+    done = run_python("-c", code)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
 def test_tf_agents_alone_is_imported_with_what_the_extra_of_agents_installs():
     done = run_python("-c", "import tf_agents.environments.utils as utils; print(utils.__name__)")
     assert done.returncode == 0, done.stderr

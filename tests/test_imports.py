@@ -1,12 +1,9 @@
 """Everything can be imported without the modules that only POSIX systems have."""
 
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
-_ROOT = Path(__file__).parents[1]
+from tests.processes import run_python
+
 _PROGRAM = """
 import builtins, importlib, pkgutil, os
 
@@ -42,8 +39,6 @@ for module in pkgutil.walk_packages(recsim_tf.__path__, "recsim_tf."):
 
 @pytest.mark.slow
 def test_all_modules_are_imported_with_posix_modules_hidden():
-    process = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", _PROGRAM], cwd=_ROOT, capture_output=True, text=True
-    )
+    process = run_python("-W", "ignore", "-c", _PROGRAM)
     assert process.returncode == 0, process.stderr
     assert len(process.stdout.split()) > 300

@@ -6,6 +6,7 @@ import recsim_tf
 from recsim_tf import registry
 from recsim_tf.core.simulator import Simulator, SimulatorOptions
 from tests.core.toy import toy_simulator
+from tests.refusals import assert_refused
 
 
 @pytest.fixture
@@ -23,11 +24,8 @@ def test_a_registered_environment_is_made_with_its_arguments(toy):
 
 
 def test_an_unknown_id_lists_the_known_ones(toy):
-    with pytest.raises(
-        ValueError,
-        match=r"environment_id must be one of .*InterestEvolution-v1.*, Toy-v1.*, got 'Nothing-v1'",
-    ):
-        recsim_tf.make("Nothing-v1")
+    message = r"environment_id must be one of .*InterestEvolution-v1.*, Toy-v1.*, got 'Nothing-v1'"
+    assert_refused(lambda: recsim_tf.make("Nothing-v1"), message)
 
 
 def test_an_unknown_argument_lists_those_allowed():
@@ -58,10 +56,8 @@ def test_factories_that_take_any_argument_get_them_all(toy):
 
 def test_an_id_is_taken_once(toy):
     recsim_tf.register("Toy-v1", toy_simulator)
-    with pytest.raises(
-        ValueError, match="environment_id 'Toy-v1' is registered already: choose another, or set"
-    ):
-        recsim_tf.register("Toy-v1", lambda: toy_simulator())
+    message = "environment_id 'Toy-v1' is registered already: choose another, or set"
+    assert_refused(lambda: recsim_tf.register("Toy-v1", lambda: toy_simulator()), message)
     assert recsim_tf.make("Toy-v1").slate_size == 2
     recsim_tf.register("Toy-v1", lambda: toy_simulator(slate_size=3), overwrite=True)
     assert recsim_tf.make("Toy-v1").slate_size == 3

@@ -33,10 +33,6 @@ def run(environment, num_steps, slate=SLATE):
     return tf.nest.map_structure(lambda *leaves: np.stack(leaves), *steps)
 
 
-def assert_equal(one, other):
-    tf.nest.map_structure(np.testing.assert_array_equal, one, other)
-
-
 class Oddities(NamedTuple):
     count: tf.Tensor
     kinds: tuple

@@ -16,13 +16,14 @@ from recsim_tf.adapters.gymnasium.spaces import flat
 from tests.adapters.gymnasium_sessions import (
     NUM_USERS,
     SLATE,
-    assert_equal,
     odd_sessions,
     run,
     short_sessions,
     vector_environment,
 )
+from tests.alike import assert_equal
 from tests.core.toy import toy_simulator
+from tests.refusals import assert_refused
 
 NUM_STEPS = 40
 SLATES = np.tile(SLATE, [NUM_USERS, 1])
@@ -133,19 +134,11 @@ def test_the_info_of_the_same_step_has_the_form_of_gymnasium_s_own_environments(
         np.testing.assert_array_equal(infos[0][name], infos[1][name])
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"num_envs": 0}, "num_envs must be an integer of at least 1, got 0"),
-        (
-            {"num_envs": 1, "autoreset_mode": "Disabled"},
-            "autoreset_mode must be one of NextStep, SameStep, got 'Disabled'",
-        ),
-    ],
-)
-def test_arguments_are_checked(arguments, message):
-    with pytest.raises(ValueError, match=message):
-        GymnasiumVectorEnvironment(short_sessions(), **arguments)
+def test_an_unknown_mode_is_refused():
+    assert_refused(
+        lambda: GymnasiumVectorEnvironment(short_sessions(), 1, autoreset_mode="Disabled"),
+        "autoreset_mode must be one of NextStep, SameStep, got 'Disabled'",
+    )
 
 
 # Copies, pickles and flat observations.

@@ -11,6 +11,7 @@ from recsim_tf.core import nests
 from recsim_tf.core.base.types import Clicks
 from recsim_tf.core.runs.execution import compiled
 from tests.belief.users import Answerers, Choosers, Walkers, choices, normal_tastes, slates
+from tests.refusals import assert_refused
 from tests.rollout_policies import uniform_random
 
 INF = float("inf")
@@ -337,5 +338,4 @@ def prior_of(**parts):
     ],
 )
 def test_a_mistake_is_one_line(make, message):
-    with pytest.raises(ValueError, match=message):
-        make()
+    assert_refused(make, message)

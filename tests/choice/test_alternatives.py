@@ -6,7 +6,7 @@ from tensorflow_probability import distributions as tfd
 from recsim_tf import choice
 from recsim_tf.core import random
 from recsim_tf.core.distributions import num_outcomes
-from recsim_tf.core.runs.execution import compiled
+from tests.alike import assert_modes_agree, assert_shares
 
 INF = float("inf")
 MODE_LOGITS = [[0.3, -0.2, 1.0], [0.0, -INF, 0.5]]
@@ -128,8 +128,7 @@ def test_draws_have_their_probabilities_and_take_one_uniform():
     logits, scores = (tf.repeat(rows, num_draws, axis=0) for rows in (MODE_LOGITS, SCORES))
     draws = np.reshape(random.sample(replies(logits, scores), 0), [2, num_draws])
     found = np.mean(draws[..., np.newaxis] == np.arange(NUM_SYMBOLS), axis=1)
-    # Within 4 standard errors of a binomial frequency.
-    assert (np.abs(found - by_hand()) <= 4 * np.sqrt(by_hand() * (1 - by_hand()) / num_draws)).all()
+    assert_shares(found, by_hand(), num_draws)
     np.testing.assert_array_equal(distribution.sample(100, seed=(0, 1)).shape, [100, 2])
 
 
@@ -141,11 +140,7 @@ def test_eager_graph_and_xla_agree():
         symbol = random.sample(distribution, random.noise(blocks, random.as_seed(0)))
         return symbol, distribution.log_prob(symbol), distribution.log_probs_of([0, 2])
 
-    expected = everything(blocks)
-    for jit_compile in (False, True):
-        found = compiled(everything, jit_compile=jit_compile)(blocks)
-        for one, other in zip(found, expected, strict=True):
-            np.testing.assert_allclose(one, other, atol=1e-6)
+    assert_modes_agree(everything, blocks, atol=1e-6)
 
 
 def test_the_batch_may_be_that_of_a_branch_and_known_late():

@@ -7,6 +7,8 @@ from recsim_tf import choice
 from recsim_tf.core import random
 from recsim_tf.environments.interest_evolution import PlainVideos, interest_evolution
 from tests import golden
+from tests.alike import assert_close, assert_shares
+from tests.refusals import assert_refused
 
 NUM_DRAWS = 20_000
 
@@ -46,14 +48,7 @@ def frequencies(draws, num_outcomes):
 
 
 def assert_frequencies(draws, probs):
-    """Within 4 standard errors of a binomial frequency; impossible outcomes never occur."""
-    probs = np.asarray(probs, np.float64)
-    standard_error = np.sqrt(probs * (1 - probs) / len(draws))
-    assert (np.abs(frequencies(draws, probs.shape[-1]) - probs) <= 4 * standard_error + 1e-7).all()
-
-
-def finite_difference(function, value, step=1e-6):
-    return (function(value + step) - function(value - step)) / (2 * step)
+    assert_shares(frequencies(draws, probs.shape[-1]), probs, len(draws))
 
 
 @pytest.mark.parametrize(("model", "parameters"), CASES)
@@ -177,45 +172,15 @@ def test_a_parameter_for_each_user_gives_the_rows_of_scalar_parameters(model, na
         np.testing.assert_allclose(batched.score_alone()[row], alone.score_alone()[row], rtol=1e-12)
 
 
-@pytest.mark.parametrize(("model", "name"), PARAMETER_CASES)
-def test_gradients_with_respect_to_parameters_are_those_of_finite_differences(model, name):
-    parameters = PARAMETERS[model]
-    outcomes = tf.constant([2, 3])
-
-    def total(value):
-        distribution = choose(model, tf.constant(SCORES, tf.float64), **{**parameters, name: value})
-        return tf.reduce_sum(distribution.log_prob(outcomes))
-
-    variable = tf.Variable(parameters[name], dtype=tf.float64)
-    with tf.GradientTape() as tape:
-        value = total(variable)
-    gradient = tape.gradient(value, variable)
-    np.testing.assert_allclose(
-        gradient,
-        finite_difference(lambda v: total(tf.constant(v, tf.float64)), parameters[name]),
-        rtol=1e-6,
-    )
-
-
 @pytest.mark.parametrize(("model", "parameters"), CASES)
-def test_gradients_with_respect_to_scores_are_those_of_finite_differences(model, parameters):
-    outcomes = tf.constant([2, 3])
+def test_gradients_are_those_of_finite_differences(model, parameters):
+    def log_prob(scores, *values):
+        named = dict(zip(parameters, values, strict=True))
+        return choose(model, scores, **named).log_prob([2, 3])
 
-    def total(scores):
-        return tf.reduce_sum(choose(model, scores, **parameters).log_prob(outcomes))
-
-    scores = tf.constant(SCORES, tf.float64)
-    with tf.GradientTape() as tape:
-        tape.watch(scores)
-        value = total(scores)
-    gradient = tape.gradient(value, scores).numpy()
-    for index in np.ndindex(2, 3):
-        direction = np.zeros((2, 3))
-        direction[index] = 1
-        expected = finite_difference(
-            lambda size, direction=direction: total(scores + size * direction), 0.0
-        )
-        np.testing.assert_allclose(gradient[index], expected, rtol=1e-6, atol=1e-9)
+    arguments = [tf.constant(value, tf.float64) for value in (SCORES, *parameters.values())]
+    theory, numbers = tf.test.compute_gradient(log_prob, arguments, delta=1e-6)
+    assert_close(theory, numbers, rtol=1e-6, atol=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -328,11 +293,8 @@ def test_scores_below_the_normalizer_are_refused_in_an_environment():
     # The scores of dense documents go below -1.
     step()
     gin.parse_config("MultinomialProportional.validate = True")
-    with pytest.raises(
-        ValueError,
-        match="scores must be at least min_normalizer: a proportional weight is negative",
-    ):
-        step()
+    message = "scores must be at least min_normalizer: a proportional weight is negative"
+    assert_refused(step, message)
 
 
 def test_a_cascade_takes_scores_at_the_least_normalizer():

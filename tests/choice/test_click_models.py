@@ -10,6 +10,7 @@ from recsim_tf import choice
 from recsim_tf.choice.browsing import BrowsingDistribution
 from recsim_tf.core import random
 from recsim_tf.core.runs.execution import compiled
+from tests.alike import assert_shares
 
 K = 5
 generator = np.random.default_rng(0)
@@ -121,14 +122,13 @@ def test_click_rates_are_those_of_all_clicks_and_of_draws(model):
     np.testing.assert_allclose(distribution.mean(), expected, rtol=1e-9)
     draws = distribution.sample(num_draws, seed=1).numpy()
     assert set(np.unique(draws)) == {0, 1}
-    error = np.sqrt(expected * (1 - expected) / num_draws)
-    assert (np.abs(draws.mean(axis=0) - expected) <= 4 * error).all()
+    assert_shares(draws.mean(axis=0), expected, num_draws)
     # Not the rates alone: pairs of clicks too.
     pairs = np.einsum(
         "sb,sbk,sbl->bkl", np.exp(distribution.log_prob(CLICKS)), *[CLICKS + 0 * SCORES] * 2
     )
     found = np.einsum("sbk,sbl->bkl", draws, draws) / num_draws
-    assert (np.abs(found - pairs) <= 5 * np.sqrt(pairs * (1 - pairs) / num_draws) + 1e-12).all()
+    assert_shares(found, pairs, num_draws, num_standard_errors=5)
 
 
 @pytest.mark.slow

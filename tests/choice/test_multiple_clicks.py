@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from recsim_tf.choice import ClicksAndPurchases, MultipleClickCascade
 from recsim_tf.core import random
+from tests.alike import assert_shares
 
 SLATE_SIZE = 3
 SCORES = np.array([0.3, -0.8, 0.9])
@@ -99,8 +100,7 @@ def test_draws_have_the_exact_frequencies_and_means(mask):
                 for clicked, purchased in zip(*EVENTS, strict=True)
             ]
         )
-        error = np.sqrt(expected * (1 - expected) / num_draws)
-        assert (np.abs(frequencies - expected) <= 4 * error).all()
+        assert_shares(frequencies, expected, num_draws)
     for mean, outcomes in zip(one.mean(), EVENTS, strict=True):
         np.testing.assert_allclose(mean, expected @ outcomes, rtol=1e-12)
 

@@ -7,7 +7,7 @@ import pytest
 from tests.experiment.tiny_runs import succeed
 
 # Matplotlib and PolicySaver warn of their own dependencies.
-pytestmark = pytest.mark.filterwarnings("ignore")
+pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.slow]
 
 _POLICIES = '("random", @window, @late/window, @round_robin)'
 
@@ -16,7 +16,6 @@ def _names(path):
     return [policy["name"] for policy in json.loads(path.read_text())["policies"]]
 
 
-@pytest.mark.slow
 def test_simulate_takes_the_environment_of_the_experiment_and_own_policies(folder, capfd):
     folder.write_shop()
     folder.write_gin(f"simulate.policies = {_POLICIES}", "late/window.start = 3")
@@ -29,33 +28,13 @@ def test_simulate_takes_the_environment_of_the_experiment_and_own_policies(folde
     assert "late/window.start = 3" in operative
 
 
-@pytest.mark.slow
-def test_own_policies_are_baselines_of_a_training(folder, capfd):
-    folder.write_shop()
-    folder.write_gin(
-        f"experiment.baselines = {_POLICIES}",
-        "late/window.start = 3",
-        "experiment.create_agent = @create_tabular_q",
-        "train.num_iterations = 1",
-        "train.warmup_iterations = 2",
-        "train.eval_users = 2",
-    )
-    succeed(capfd, "train", "--root_dir=run", "--gin_file=shop.gin")
-    assert _names(folder.path / "run" / "results.json") == [
-        "Random",
-        "window",
-        "late/window",
-        "round_robin",
-        "TabularQ",
-    ]
-
-
-@pytest.mark.slow
-def test_a_policy_gradient_learns_in_an_own_environment_without_further_bindings(folder, capfd):
+def test_a_policy_gradient_learns_beside_own_policies_without_bindings_of_its_own(folder, capfd):
     folder.write_shop()
     lines = ["import shop", "experiment.simulator = @shop()", "experiment.num_users = 4"]
+    lines += [f"experiment.baselines = {_POLICIES}", "late/window.start = 3"]
     lines += ["experiment.create_agent = @create_reinforce", "train.num_iterations = 1"]
     lines += ["Evaluation.num_users = 4", "Evaluation.max_steps = 2", "train.eval_users = 2"]
     (folder.path / "reinforce.gin").write_text("\n".join(lines))
     succeed(capfd, "train", "--root_dir=run", "--gin_file=reinforce.gin")
-    assert _names(folder.path / "run" / "results.json") == ["Random", "REINFORCE"]
+    names = ["Random", "window", "late/window", "round_robin", "REINFORCE"]
+    assert _names(folder.path / "run" / "results.json") == names

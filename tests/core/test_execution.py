@@ -5,6 +5,7 @@ import tensorflow as tf
 from recsim_tf import choice, policies
 from recsim_tf.core import random
 from recsim_tf.core.runs.execution import compiled, side_by_side
+from tests.alike import assert_close
 from tests.core.rollout_digest import (
     NUM_STEPS,
     NUM_USERS,
@@ -54,15 +55,6 @@ def functions(simulator):
 @pytest.fixture(scope="module")
 def graph_trajectory():
     return graph_rollout(11)
-
-
-def assert_close(nest, expected, **tolerance):
-    """Discrete leaves are equal, floats agree to the tolerance."""
-    for leaf, expected_leaf in zip(tf.nest.flatten(nest), tf.nest.flatten(expected), strict=True):
-        if leaf.dtype.is_floating:
-            np.testing.assert_allclose(leaf, expected_leaf, **tolerance)
-        else:
-            np.testing.assert_array_equal(leaf, expected_leaf)
 
 
 @pytest.mark.slow

@@ -19,7 +19,9 @@ from recsim_tf.agents.shared.learning import Learning
 from recsim_tf.choice import MultinomialLogit
 from recsim_tf.core.base.traces import joint_key
 from recsim_tf.evaluation.baselines import rollout_policy
+from tests.alike import assert_equal
 from tests.processes import run_python
+from tests.refusals import assert_refused
 from tests.worlds.clicks import Clickers, Numbers
 
 NUM_USERS, NUM_STEPS = 5, 40
@@ -79,10 +81,6 @@ def fixture_simulator():
 
 def rollout(simulator, policy, num_steps=NUM_STEPS, seed=0):
     return simulator.rollout(policy, NUM_USERS, num_steps, seed)
-
-
-def assert_equal(one, other):
-    tf.nest.map_structure(np.testing.assert_array_equal, one, other)
 
 
 def eagerly(function):
@@ -288,8 +286,7 @@ def test_faults_are_told_as_in_eager_steps(simulator):
     checked = simulator.replaced(validate=True)
     policy = Showing()
     policy.document = 9
-    with pytest.raises(ValueError, match="slate must hold candidate positions"):
-        rollout(checked, policy)
+    assert_refused(lambda: rollout(checked, policy), "slate must hold candidate positions")
 
 
 def test_a_copy_of_a_simulator_simulates(simulator):

@@ -12,6 +12,7 @@ from recsim_tf.core.base.parameters import parameter, per_user
 from recsim_tf.core.models.models import DocumentModel, UserModel
 from recsim_tf.environments.drifting_taste import Catalogue
 from tests.core.toy import ToyUsers, toy_simulator
+from tests.refusals import assert_refused
 
 
 @pytest.mark.parametrize(
@@ -92,8 +93,7 @@ def test_replaced_parameters_leave_the_model_as_it_was():
     ],
 )
 def test_what_is_no_parameter_or_no_value_is_refused(values, message):
-    with pytest.raises(ValueError, match=message):
-        Tastes().with_parameters(values)
+    assert_refused(lambda: Tastes().with_parameters(values), message)
 
 
 def test_a_drawn_table_is_drawn_anew_for_another_seed_and_a_given_one_is_kept():
@@ -127,11 +127,8 @@ def test_values_of_users_are_rows_that_methods_expand(name, values, shape):
 
 
 def test_a_class_in_the_place_of_a_model_is_refused():
-    with pytest.raises(
-        ValueError,
-        match=r"choice_model must be an object, such as MultinomialLogit\(\), got the class",
-    ):
-        Tastes(choice_model=choice.MultinomialLogit)
+    message = r"choice_model must be an object, such as MultinomialLogit\(\), got the class"
+    assert_refused(lambda: Tastes(choice_model=choice.MultinomialLogit), message)
 
 
 def test_a_model_declares_fields_and_no_constructor():

@@ -15,6 +15,7 @@ from recsim_tf.environments.interest_evolution import (
 )
 from recsim_tf.environments.interest_exploration import TopicDocuments
 from tests.core.toy import ToyDocuments
+from tests.refusals import assert_refused
 from tests.rollout_policies import first_positions, uniform_random
 
 NUM_USERS, NUM_STEPS, SLATE_SIZE, NUM_CANDIDATES = 4, 6, 2, 5
@@ -198,11 +199,8 @@ def test_a_session_of_many_ends_when_all_have_left_with_a_return_for_each():
 
 
 def test_a_corpus_state_is_refused():
-    with pytest.raises(
-        ValueError,
-        match="documents must have no corpus state to be shared by users, got ToyDocuments",
-    ):
-        recsim_tf.SharedCandidates(ToyDocuments())
+    message = "documents must have no corpus state to be shared by users, got ToyDocuments"
+    assert_refused(lambda: recsim_tf.SharedCandidates(ToyDocuments()), message)
 
 
 class PersonalDocuments(TopicDocuments):
@@ -213,19 +211,13 @@ class PersonalDocuments(TopicDocuments):
 
 
 def test_documents_that_depend_on_users_are_refused():
-    with pytest.raises(
-        ValueError,
-        match="documents must not depend on the users who share them, got PersonalDocuments: user",
-    ):
-        recsim_tf.SharedCandidates(PersonalDocuments())
+    message = "documents must not depend on the users who share them, got PersonalDocuments: user"
+    assert_refused(lambda: recsim_tf.SharedCandidates(PersonalDocuments()), message)
 
 
 def test_worlds_have_parameters_of_their_own():
     """A value for each world, none for each user."""
     shared = simulator(UtilityVideos(quality_stddev=tf.constant([0.1, 0.2])), users_per_world=2)
     rollout(shared)
-    with pytest.raises(
-        ValueError,
-        match=r"quality_stddev must have one value, or one for each of 1 worlds, got 2",
-    ):
-        rollout(shared.replaced(users_per_world=None))
+    message = r"quality_stddev must have one value, or one for each of 1 worlds, got 2"
+    assert_refused(lambda: rollout(shared.replaced(users_per_world=None)), message)

@@ -7,7 +7,9 @@ from recsim_tf.environments.interest_evolution import (
     UtilityVideos,
     interest_evolution,
 )
+from tests.alike import assert_close
 from tests.core.toy import CORPUS_UNIT, toy_simulator
+from tests.refusals import assert_refused
 from tests.rollout_policies import first_positions, uniform_random
 
 LIMITS = tf.constant([1.0, 2.0, 3.0])
@@ -28,11 +30,6 @@ def count_steps(observation, policy_state, seed):
     """Shows at position 0 the candidate whose number is the policy's step count."""
     del seed, observation
     return policy_state[:, tf.newaxis], policy_state + 1
-
-
-def assert_equal(nest, expected):
-    for leaf, expected_leaf in zip(tf.nest.flatten(nest), tf.nest.flatten(expected), strict=True):
-        np.testing.assert_array_equal(leaf, expected_leaf)
 
 
 # The step.
@@ -73,13 +70,13 @@ def test_a_step_goes_response_user_corpus_departure_candidates():
     np.testing.assert_allclose(
         next_state.candidates - CORPUS_UNIT, np.tile(level[:, np.newaxis] + 1, 4), atol=1e-3
     )
-    assert_equal(next_state.response, transition.response)
+    assert_close(next_state.response, transition.response)
     np.testing.assert_array_equal(next_state.num_steps, np.ones(3))
 
 
 def test_a_session_starts_with_a_blank_response_and_no_steps():
     state = toy_simulator().reset(3, seed=0)
-    assert_equal(state.response, tf.nest.map_structure(np.zeros_like, state.response))
+    assert_close(state.response, tf.nest.map_structure(np.zeros_like, state.response))
     np.testing.assert_array_equal(state.num_steps, np.zeros(3))
     np.testing.assert_array_equal(state.done, np.zeros(3))
     np.testing.assert_allclose(
@@ -91,7 +88,7 @@ def test_observations_hold_what_the_models_show():
     simulator = toy_simulator()
     state = simulator.reset(3, seed=0)
     observation = simulator.observe(state)
-    assert_equal(observation, (state.user.level, state.candidates, state.response))
+    assert_close(observation, (state.user.level, state.candidates, state.response))
 
 
 def test_agents_see_what_the_users_show_of_a_response_and_rewards_are_of_the_whole():
@@ -124,13 +121,13 @@ def test_users_who_left_stay_as_they_are():
     assert not np.any([t.truncated for t in transitions])
     for row, length in enumerate([1, 2, 3]):
         for later in states[length:]:
-            assert_equal(
+            assert_close(
                 *(
                     tf.nest.map_structure(lambda leaf, row=row: leaf[row], state)
                     for state in (later, states[length])
                 )
             )
-    assert_equal(states[5], states[3])
+    assert_close(states[5], states[3])
 
 
 def test_time_limits_truncate_and_do_not_terminate():
@@ -147,7 +144,7 @@ def test_replace_brings_new_users_into_the_rows_asked_for():
     who = tf.constant([False, True, False])
     replaced = simulator.replace(state, who, seed=2)
     for row in (0, 2):
-        assert_equal(
+        assert_close(
             *(
                 tf.nest.map_structure(lambda leaf, row=row: leaf[row], nest)
                 for nest in (replaced, state)
@@ -155,8 +152,8 @@ def test_replace_brings_new_users_into_the_rows_asked_for():
         )
     assert 0 <= replaced.user.level[1] < 1
     assert replaced.num_steps[1] == 0
-    assert_equal(tf.nest.map_structure(lambda leaf: leaf[1], replaced.response), [np.zeros(2)] * 5)
-    assert_equal(replaced.corpus, state.corpus)
+    assert_close(tf.nest.map_structure(lambda leaf: leaf[1], replaced.response), [np.zeros(2)] * 5)
+    assert_close(replaced.corpus, state.corpus)
     np.testing.assert_allclose(
         replaced.candidates[1] - CORPUS_UNIT, np.full(4, replaced.user.level[1]), atol=1e-3
     )
@@ -165,7 +162,7 @@ def test_replace_brings_new_users_into_the_rows_asked_for():
     persistent = toy_simulator(resample_documents=False)
     state = persistent.reset(3, seed=0)
     replaced = persistent.replace(state, who, seed=2)
-    assert_equal((replaced.candidates, replaced.hidden), (state.candidates, state.hidden))
+    assert_close((replaced.candidates, replaced.hidden), (state.candidates, state.hidden))
 
 
 # Sessions in a row.
@@ -264,8 +261,7 @@ def test_int64_slates_are_taken():
 def test_slates_of_the_wrong_format_are_refused_without_validate_too(slate, message):
     simulator = toy_simulator()
     state = simulator.reset(3, seed=0)
-    with pytest.raises(ValueError, match=message):
-        simulator.step(state, slate, seed=1)
+    assert_refused(lambda: simulator.step(state, slate, seed=1), message)
     with pytest.raises(ValueError, match=message):
         tf.function(lambda: simulator.step(state, slate, seed=1), autograph=False)()
 
@@ -284,8 +280,7 @@ def test_slates_of_the_wrong_format_are_refused_without_validate_too(slate, mess
 def test_slates_with_bad_values_are_refused_with_validate(slate, message):
     simulator = toy_simulator(validate=True)
     state = simulator.reset(3, seed=0)
-    with pytest.raises(ValueError, match=message):
-        simulator.step(state, slate, seed=1)
+    assert_refused(lambda: simulator.step(state, slate, seed=1), message)
     with pytest.raises(tf.errors.InvalidArgumentError, match=message):
         tf.function(lambda: simulator.step(state, slate, seed=1), autograph=False)()
 
@@ -304,18 +299,9 @@ def test_empty_positions_are_no_duplicates():
     np.testing.assert_array_equal(transition.reward, np.zeros(3))
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (
-            {"slate_size": 12, "num_candidates": 10},
-            r"slate_size must be in \[1, num_candidates=10\], got 12",
-        ),
-    ],
-)
-def test_sizes_out_of_range_are_refused_at_construction(arguments, message):
-    with pytest.raises(ValueError, match=message):
-        toy_simulator(**arguments)
+def test_sizes_out_of_range_are_refused_at_construction():
+    message = r"slate_size must be in \[1, num_candidates=10\], got 12"
+    assert_refused(lambda: toy_simulator(slate_size=12, num_candidates=10), message)
 
 
 # Rollouts, folds, replays.
@@ -368,7 +354,7 @@ def test_replay_recomputes_what_the_policy_saw(make, auto_reset, resample_docume
         replayed = simulator.observe(
             tf.nest.map_structure(lambda leaf, step=step: leaf[step], states)
         )
-        assert_equal(replayed, observation)
+        assert_close(replayed, observation)
     assert len(observations) == 5
 
 

@@ -7,6 +7,7 @@ import tensorflow as tf
 from recsim_tf.core import random
 from recsim_tf.logs import from_trajectory
 from tests.core.toy import toy_simulator
+from tests.refusals import assert_refused
 from tests.rollout_policies import first_positions, uniform_random
 
 
@@ -64,8 +65,7 @@ def test_what_came_before_a_state_is_not_scored_and_cannot_be_logged():
     scores = simulator.log_prob(later)
     np.testing.assert_array_equal(scores.initial, np.zeros(4))
     assert np.isfinite(scores.response).all()
-    with pytest.raises(ValueError, match="trajectory must begin with new users"):
-        from_trajectory(later)
+    assert_refused(lambda: from_trajectory(later), "trajectory must begin with new users")
     with pytest.raises(ValueError, match="state must be of num_users=3, got 4"):
         simulator.rollout(first_positions(2), 3, 2, seed=1, state=later.initial)
     with pytest.raises(ValueError, match="state must be a SimulatorState, got int"):

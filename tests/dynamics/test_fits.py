@@ -24,6 +24,8 @@ from tests.dynamics.world import moody
 from tests.fitting.sessions import rollout
 from tests.worlds.clicks import Numbers
 
+pytestmark = pytest.mark.slow
+
 POSITIVE = Parameter(0.5, "positive")
 
 
@@ -34,7 +36,6 @@ def observed():
     return simulator, from_trajectory(rollout(simulator, num_users=400, num_steps=8))
 
 
-@pytest.mark.slow
 def test_parameters_of_several_components_are_found(observed):
     simulator, log = observed
     parameters = {
@@ -49,7 +50,6 @@ def test_parameters_of_several_components_are_found(observed):
         assert estimate.standard_error < 0.06, name
 
 
-@pytest.mark.slow
 def test_the_segments_that_a_log_lacks_are_summed_out(observed):
     simulator, complete = observed
     latent = complete._replace(initial=complete.initial._replace(segment=()))
@@ -95,7 +95,6 @@ class Kind(dynamics.Component):
         return gaussian_mixture(num_rows, loc, 0.3 * tf.ones_like(loc), np.log([0.3, 0.7]))
 
 
-@pytest.mark.slow
 def test_draws_of_a_mixture_are_summed_out():
     simulator = blank(Walker(Kind(), dtype=tf.float64))
     log = from_trajectory(rollout(simulator, num_users=50, num_steps=1))
@@ -125,7 +124,6 @@ class Sleepers(Walker):
         return {"level": (response.clicked[:, 0] > 0, None)}
 
 
-@pytest.mark.slow
 def test_nuts_draws_the_noise_of_steps_that_have_some():
     simulator = blank(Sleepers(dtype=tf.float64))
     log = from_trajectory(rollout(simulator, num_users=6, num_steps=4))
@@ -148,7 +146,6 @@ def test_nuts_draws_the_noise_of_steps_that_have_some():
         )
 
 
-@pytest.mark.slow
 def test_particles_sum_the_noise_out_as_the_kalman_filter_does():
     simulator, one = blank(Walker(dtype=tf.float64)), tf.ones([1], tf.float64)
     log = from_trajectory(rollout(simulator, num_users=200, num_steps=20))

@@ -15,6 +15,7 @@ from recsim_tf.core.runs.execution import compiled
 from recsim_tf.fitting import LBFGS, Exact, Parameter, fit, load_model, save_model
 from recsim_tf.logs import from_trajectory
 from recsim_tf.policies import random_policy
+from tests.alike import assert_close, assert_equal
 from tests.fitting.saving.results import result_of
 from tests.one_world import make, one_world
 
@@ -181,8 +182,7 @@ def test_users_with_values_of_their_own_have_the_sessions_of_runs_with_these(env
         one = tf.nest.map_structure(
             lambda leaf, index=index: np.split(leaf, 2, axis=1)[index], found.transitions
         )
-        for leaf, other in zip(*map(tf.nest.flatten, (one, expected.transitions)), strict=True):
-            np.testing.assert_allclose(leaf, other, rtol=1e-4, atol=1e-5)
+        assert_close(one, expected.transitions, rtol=1e-4, atol=1e-5)
     leaves = [tf.nest.flatten(each.transitions) for each in apart]
     assert not all(np.array_equal(*pair) for pair in zip(*leaves, strict=True))
 
@@ -210,5 +210,4 @@ def test_all_are_saved_and_loaded(environment_id, tmp_path):
     assert list(fitted.differences(simulator))
     policy = random_policy(simulator)
     found, expected = (one_world(each).rollout(policy, 4, 3, seed=1) for each in (loaded, fitted))
-    for leaf, other in zip(*map(tf.nest.flatten, (found, expected)), strict=True):
-        np.testing.assert_array_equal(leaf, other)
+    assert_equal(found, expected)

@@ -22,7 +22,7 @@ from recsim_tf.environments.interest_exploration import (
 )
 from recsim_tf.environments.long_term_satisfaction import long_term_satisfaction
 from recsim_tf.evaluation import measures
-from recsim_tf.policies import random_policy
+from recsim_tf.policies import OraclePolicy, random_policy
 
 
 class Mean(NamedTuple):
@@ -155,6 +155,17 @@ CASES = [
     _exploration_case("top of quality", _largest(_quality), (19.41, 0.11), 0.3881, 2.223),
     _exploration_case("greedy pCTR", _largest(_believed_score), (19.41, 0.11), 0.3881, 2.223),
     _exploration_case("oracle", _largest(_true_score), (19.69, 0.11), 0.3937, 2.158),
+    # It is not RecSim's, and its return is known to an interval only.
+    Case(
+        "InterestEvolution-v1",
+        "the oracle of this package",
+        3,
+        interest_evolution,
+        OraclePolicy,
+        401,
+        1000,
+        {"return": Mean(280.0, 0.0, rounding=3.0)},
+    ),
     _satisfaction_case("random", random_policy, (948.8, 4.2)),
     _satisfaction_case(
         "most clickbait", _largest(lambda observation: observation.documents[..., 0]), (1117.3, 4.9)

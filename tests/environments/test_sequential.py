@@ -5,6 +5,7 @@ import tensorflow as tf
 from recsim_tf.core.base.types import Slate
 from recsim_tf.core.random import as_seed
 from recsim_tf.core.runs.execution import compiled
+from tests.alike import assert_shares
 from tests.environments.sequential import (
     JUMP_PROBS,
     NUM_ACTIONS,
@@ -67,7 +68,4 @@ def test_sessions_follow_the_transition_probabilities():
     for state in range(NUM_STATES):
         after = states[1:][states[:-1] == state]
         share = np.bincount(after, minlength=NUM_STATES) / len(after)
-        expected = transitions[0, state]
-        assert (
-            np.abs(share - expected) <= 4 * np.sqrt(expected * (1 - expected) / len(after)) + 1e-12
-        ).all()
+        assert_shares(share, transitions[0, state], len(after))

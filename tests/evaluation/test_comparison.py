@@ -10,6 +10,7 @@ from recsim_tf.evaluation.baselines import baseline_policies
 from recsim_tf.evaluation.comparison import Comparison
 from recsim_tf.evaluation.evaluation import Evaluation
 from recsim_tf.policies import PolicyModel, baseline_policy
+from tests.alike import assert_close, assert_equal
 
 SEEDS, NUM_USERS, MAX_STEPS = (3, 8), 5, 12
 NO_CLICK_MASS = "users.choice_model.no_click_mass"
@@ -53,11 +54,7 @@ def test_the_sessions_of_a_value_and_a_seed_are_those_of_a_run_of_their_own(buil
         for seed, result in zip(SEEDS, results[first : first + len(SEEDS)], strict=True):
             assert result.setting.seed == seed
             single.seed = seed
-            tf.nest.map_structure(
-                lambda found, expected: np.testing.assert_allclose(found, expected, rtol=1e-5),
-                result.sessions,
-                evaluate().sessions,
-            )
+            assert_close(result.sessions, evaluate().sessions, rtol=1e-5)
     # The values and the seeds make a difference.
     assert len({result["return"].value for result in results}) > len(results) // 2
 
@@ -116,7 +113,7 @@ def test_a_value_of_a_policy_plays_as_in_a_run_of_its_own_bit_for_bit(build, pol
         of_users = {name: own.pop(name) for name in list(own) if name.startswith("users.")}
         simulator = build().with_parameters(of_users)
         expected = single.evaluator("policy", simulator, policy(simulator, **own))()
-        tf.nest.map_structure(np.testing.assert_array_equal, result.sessions, expected.sessions)
+        assert_equal(result.sessions, expected.sessions)
     assert len({result["return"].value for result in results}) > len(results) // 2
 
 

@@ -27,13 +27,8 @@ def test_what_comes_after_the_day_on_which_a_log_ends_earns_nothing():
     assert cut.mean() < 0.8 * whole.mean()
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"draws": {"a": [1.0], "b": [1.0, 2.0]}}, r"draws must have one length, got \[1, 2\]"),
-    ],
-)
-def test_bad_arguments_are_named(arguments, message):
+def test_draws_of_several_lengths_are_refused():
     simulator = recsim_tf.make("LongTermSatisfaction-v1")
-    given = {"simulator": simulator, "num_sessions": 2, "num_steps": 2, **arguments}
-    assert_refused(lambda: evaluation.value(policy=random_policy(simulator), **given), message)
+    policy, draws = random_policy(simulator), {"a": [1.0], "b": [1.0, 2.0]}
+    message = r"draws must have one length, got \[1, 2\]"
+    assert_refused(lambda: evaluation.value(simulator, policy, 2, 2, draws=draws), message)

@@ -12,6 +12,7 @@ from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.training import Training
 from tests import questions
 from tests.experiment.tiny_runs import read_csv
+from tests.refusals import assert_refused
 
 
 @gin.configurable(module="tests")
@@ -96,5 +97,4 @@ def test_a_policy_that_gives_no_turn_is_refused_before_anything_runs(tmp_path, p
     source = "asked" if policy == "@always_ask" else "asked_by_degrees"
     bindings = [f"simulate.simulator = @{source}()", f"simulate.policies = ({policy},)"]
     folder = RunDirectory(tmp_path / "run", config.load([], bindings))
-    with pytest.raises(ValueError, match=message):
-        building.simulate(folder)
+    assert_refused(lambda: building.simulate(folder), message)

@@ -11,6 +11,8 @@ from recsim_tf.core.distributions.plackett_luce_slates import PlackettLuce
 from recsim_tf.core.runs.execution import compiled
 from recsim_tf.gradients import relaxed_top_k
 from recsim_tf.gradients.mixtures import Label, Mixture, apply, mix_candidates, relaxed_sample
+from tests.alike import assert_shares
+from tests.refusals import assert_refused
 
 
 class Documents(NamedTuple):
@@ -28,8 +30,7 @@ def test_the_heaviest_outcome_of_a_relaxed_draw_has_the_probabilities_of_the_dis
     np.testing.assert_array_equal(draw.values[:, 0], [0, 1, 2])
     np.testing.assert_allclose(np.sum(draw.weights, axis=1), 1.0, rtol=1e-5)
     frequencies = np.bincount(np.argmax(draw.weights, axis=1)) / num_draws
-    probs = distribution.probs[0].numpy()
-    assert (np.abs(frequencies - probs) <= 4 * np.sqrt(probs * (1 - probs) / num_draws)).all()
+    assert_shares(frequencies, distribution.probs[0], num_draws)
 
 
 def test_impossible_outcomes_have_no_weight_and_leave_the_gradient_finite():
@@ -68,10 +69,8 @@ def test_a_map_of_a_mixture_is_the_mean_of_its_maps_and_integers_become_labels()
     )
     np.testing.assert_allclose(mean["clicked"], [[0.25, 0.75], [1.0, 0.0]])
     assert mean["shown"] is shown
-    with pytest.raises(
-        ValueError, match=r"response.position is an integer or bool, which has no mixture"
-    ):
-        tf.cast(mean["position"], tf.float32)
+    message = r"response.position is an integer or bool, which has no mixture"
+    assert_refused(lambda: tf.cast(mean["position"], tf.float32), message)
     assert apply("response", outcome, tf.constant([1, 0]))["position"].numpy().tolist() == [1, 0]
 
 
@@ -96,10 +95,8 @@ def test_candidates_mix_in_their_float_fields():
     ],
 )
 def test_whoever_computes_with_a_label_gets_an_error_that_names_the_field(compute):
-    with pytest.raises(
-        ValueError, match=r"documents.id is an integer or bool.*must read float fields"
-    ):
-        compute(Label("documents.id"))
+    message = r"documents.id is an integer or bool.*must read float fields"
+    assert_refused(lambda: compute(Label("documents.id")), message)
 
 
 LOGITS = np.array([0.3, -1.2, 2.0, 0.0, -0.4])

@@ -17,6 +17,7 @@ from recsim_tf.environments.interest_evolution import InterestEvolutionUsers, in
 from recsim_tf.environments.interest_exploration import interest_exploration
 from recsim_tf.gradients import relaxed_return, score_function_return
 from recsim_tf.policies import PlackettLucePolicy
+from tests.alike import assert_mean
 from tests.gradients.tabular_sessions import (
     LOGITS,
     NUM_STEPS,
@@ -75,11 +76,6 @@ def by_score_function(simulator, num_steps=NUM_STEPS):
 @functools.cache
 def score_function_samples():
     return by_score_function(tabular_sessions())(0, 10)
-
-
-def assert_mean(samples, expected, num_standard_errors=4.0):
-    standard_error = samples.std(axis=0) / np.sqrt(len(samples))
-    assert (np.abs(samples.mean(axis=0) - expected) <= num_standard_errors * standard_error).all()
 
 
 @pytest.mark.slow
@@ -418,10 +414,6 @@ def any_policy():
     return tabular_policy(tf.zeros([2, 3], tf.float64))
 
 
-def relaxed(simulator=None, **arguments):
-    return relaxed_return(simulator or tabular_sessions(), any_policy(), 2, 1, 0, **arguments)
-
-
 def scored(baseline=None, **arguments):
     simulator, policy = tabular_sessions(), any_policy()
     trajectory = compiled(simulator.rollout)(policy, 4, 2, 0, **arguments)
@@ -439,13 +431,8 @@ def without_a_margin():
     ("call", "message"),
     [
         (
-            lambda: relaxed(matrix_draws()),
+            lambda: relaxed_return(matrix_draws(), any_policy(), 2, 1, 0),
             "the distribution of response must have one batch axis, the users",
-        ),
-        (lambda: relaxed(temperature=0.0), "^temperature must be above 0, got 0.0$"),
-        (
-            lambda: relaxed(departure_temperature=-1),
-            "^departure_temperature must be above 0, got -1$",
         ),
         (
             without_a_margin,

@@ -239,8 +239,7 @@ def test_an_id_that_minari_does_not_take_leaves_nothing(tmp_path, monkeypatch, d
 def test_a_call_that_minari_refuses_does_not_block_the_next_one(tmp_path, monkeypatch):
     pytest.importorskip("minari", reason="Minari is not installed")
     monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path))
-    with pytest.raises(ValueError, match="nonsense"):
-        logs.to_minari(LOG, "clicks-v0", data_format="nonsense")
+    assert_refused(lambda: logs.to_minari(LOG, "clicks-v0", data_format="nonsense"), "nonsense")
     stored = logs.to_minari(LOG, "clicks-v0")
     assert stored.total_steps == LOG.num_steps
     with pytest.raises(ValueError, match="dataset_id must be new, got 'clicks-v0', which is in /"):

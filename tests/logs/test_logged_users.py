@@ -76,11 +76,7 @@ def test_sessions_go_on_from_them(simulator, log):
     tf.nest.map_structure(np.testing.assert_array_equal, again, state)
 
 
-def test_wrong_arguments_are_told(simulator, log):
-    with pytest.raises(ValueError, match="simulator must be a Simulator, got Log"):
-        logged_users(log, log, 5)
-    with pytest.raises(ValueError, match="num_users must be an integer of at least 1, got 0"):
-        logged_users(simulator, log, 0)
+def test_a_log_of_other_draws_is_refused(simulator, log):
     wrong = log._replace(initial={"age": log.initial.taste})
     with pytest.raises(ValueError, match="must be of device, eager, taste, got age"):
         logged_users(simulator, wrong, 5)

@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from recsim_tf import logs
+from tests.alike import assert_equal
 from tests.refusals import assert_refused
 from tests.worlds.browsers import browsers, by_device, table_of
 from tests.worlds.clicks import clicks
@@ -36,17 +37,13 @@ def observed(log, simulator=SIMULATOR):
     return logs.with_observations(simulator, log)
 
 
-def assert_same(seen, other):
-    tf.nest.map_structure(np.testing.assert_array_equal, seen, other)
-
-
 @pytest.mark.parametrize("candidates", [None, offered()], ids=["a catalogue", "a table"])
 def test_a_table_is_observed_as_the_simulator_observes_its_sessions(candidates):
     """The candidates are those of a table, or the whole catalogue of a model."""
     log, expected = observed(read(candidates=candidates)), logs.from_trajectory(rolled(), SIMULATOR)
-    assert_same(log.observation.user, expected.observation.user)
+    assert_equal(log.observation.user, expected.observation.user)
     assert log.observation.user["clicks"].max() > 0
-    assert_same(log.observation.response, expected.observation.response)
+    assert_equal(log.observation.response, expected.observation.response)
     np.testing.assert_array_equal(log.candidates[3, 1], [0, 1, 2])
     np.testing.assert_array_equal(log.observation.documents["tens"][3, 1], [0, 10, 20])
     shown = np.take_along_axis(log.candidates, log.slate, axis=2)
@@ -74,7 +71,7 @@ def test_pieces_are_observed_as_the_whole_log_is():
     stream = logs.LogStream(lambda: (log.take(slice(0, 20)), log.take(slice(20, None))))
     pieces = [piece.observation for piece in observed(stream).pieces()]
     joined = tf.nest.map_structure(lambda *leaves: np.concatenate(leaves), *pieces)
-    assert_same(joined, observed(log).observation)
+    assert_equal(joined, observed(log).observation)
 
 
 def test_a_missing_cell_is_a_negative_integer_or_not_a_number():

@@ -8,6 +8,7 @@ from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from recsim_tf.logs import LogStream, episodes, from_episodes, from_trajectory, stream_episodes
 from recsim_tf.logs.log import Sessions
 from tests.fitting.sessions import HAZARD, evolution, rollout
+from tests.refusals import assert_refused
 
 PARAMETERS = {
     "users.choice_model.no_click_mass": Parameter(2.0),
@@ -73,14 +74,11 @@ def test_every_session_of_a_stream_is_in_one_minibatch_of_a_pass(file, simulator
 
 @pytest.mark.slow
 def test_bad_streams_are_told(file, simulator):
-    with pytest.raises(
-        ValueError, match="sessions_at_once must be an integer of at least 1, got 0"
-    ):
-        stream_episodes(file, simulator, 0)
+    message = "sessions_at_once must be an integer of at least 1, got 0"
+    assert_refused(lambda: stream_episodes(file, simulator, 0), message)
     with pytest.raises(ValueError, match="the log must have at least one session, got none"):
         LogStream(lambda: [])
-    with pytest.raises(ValueError, match="pieces must be a function, got list"):
-        LogStream([])
+    assert_refused(lambda: LogStream([]), "pieces must be a function, got list")
     with pytest.raises(ValueError, match=r"held_out must be a separate log, .*, got 0\.1"):
         fit(simulator, PARAMETERS, stream_episodes(file, simulator), held_out=0.1)
 

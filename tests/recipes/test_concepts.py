@@ -3,6 +3,8 @@ import pytest
 from recipes.soft_attributes import concept_vectors
 from recipes.soft_attributes.taggers import RatingsAndTags
 
+from tests.refusals import assert_refused
+
 NUM_FILMS, NUM_FACTORS = 60, 4
 
 
@@ -63,5 +65,4 @@ def test_users_who_mean_different_things_are_told_apart(factors):
 def test_bad_arguments_are_refused(factors, arguments, message):
     ratings = tagged(factors, np.ones([1, 1, NUM_FACTORS]), 20, 5)
     ratings = ratings._replace(is_tagged=arguments.get("is_tagged", ratings.is_tagged))
-    with pytest.raises(ValueError, match=message):
-        concept_vectors(arguments.get("factors", factors), ratings)
+    assert_refused(lambda: concept_vectors(arguments.get("factors", factors), ratings), message)

@@ -3,6 +3,8 @@ import pytest
 from recipes.soft_attributes import read_soft_attributes, soft_attributes_log
 from recipes.soft_attributes.raters import ABOUT, LESS, MORE
 
+from tests.refusals import assert_refused
+
 HEADER = "rater_id,reference_title,soft_attribute,less_than,about_as,more_than\n"
 
 
@@ -39,8 +41,7 @@ def test_a_row_is_a_judgement_of_the_films_of_three_lists(tmp_path):
         with pytest.raises(ValueError, match=f"slate_size must be {message}"):
             soft_attributes_log(data, size)
     nothing = data._replace(judgement=data.judgement[:0])
-    with pytest.raises(ValueError, match="data must have comparisons, got none"):
-        soft_attributes_log(nothing)
+    assert_refused(lambda: soft_attributes_log(nothing), "data must have comparisons, got none")
 
 
 @pytest.mark.parametrize(
@@ -64,5 +65,4 @@ def test_a_row_is_a_judgement_of_the_films_of_three_lists(tmp_path):
     ],
 )
 def test_a_fault_is_told_with_its_row(tmp_path, rows, message):
-    with pytest.raises(ValueError, match=message):
-        read_soft_attributes(written(tmp_path, rows))
+    assert_refused(lambda: read_soft_attributes(written(tmp_path, rows)), message)

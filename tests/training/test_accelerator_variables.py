@@ -1,15 +1,14 @@
 """TensorFlow keeps variables of int32 on the host of a GPU, where XLA cannot read them."""
 
-import subprocess
-import sys
-from pathlib import Path
-
 import gin
 import pytest
 import tensorflow as tf
 
 from recsim_tf.experiment import config
 from recsim_tf.training import Training
+from tests.processes import run_python
+
+pytestmark = pytest.mark.slow
 
 # Dtypes of variables that TensorFlow 2.21 can place on a GPU, of its kernels of VarHandleOp.
 _ON_GPU = {
@@ -47,7 +46,6 @@ with tf.device("CPU:1"), tf.variable_creator_scope(placed):
 """
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "config_file", [_CONFIG, "quickstart.gin", "interest_evolution/reinforce.gin"]
 )
@@ -66,17 +64,7 @@ def test_what_xla_compiles_reads_no_variable_that_a_gpu_cannot_hold(config_file)
         assert {variable.dtype for variable in captured} <= _ON_GPU
 
 
-@pytest.mark.slow
-def test_training_runs_where_variables_of_int32_are_on_another_device(tmp_path):
-    script = tmp_path / "two_devices.py"
-    script.write_text(_TWO_DEVICES, encoding="utf-8")
-    result = subprocess.run(
-        [sys.executable, script],
-        cwd=Path(__file__).parents[3],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+def test_training_runs_where_variables_of_int32_are_on_another_device():
+    result = run_python("-c", _TWO_DEVICES)
     assert result.returncode == 0, result.stderr[-2000:]
     assert result.stdout.startswith("loss ")

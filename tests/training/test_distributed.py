@@ -19,6 +19,7 @@ from recsim_tf.training import Training, devices
 from recsim_tf.training.devices import connect, wait_for_workers
 from tests.experiment.tiny_runs import TINY, open_run, start_command, without_times
 from tests.processes import free_addresses, run_python, tf_config
+from tests.refusals import assert_refused
 
 
 @pytest.mark.long
@@ -170,5 +171,4 @@ def test_devices_that_cannot_be_are_refused(binding, given, message, monkeypatch
         given = tf_config(addresses, index)["TF_CONFIG"]
     monkeypatch.setenv("TF_CONFIG", given)
     config.load([TINY], [f"devices.{binding}"])
-    with pytest.raises(ValueError, match=re.escape(message)):
-        connect()
+    assert_refused(connect, re.escape(message))

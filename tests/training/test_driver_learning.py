@@ -13,6 +13,7 @@ from recsim_tf.environments.interest_evolution import interest_evolution
 from recsim_tf.environments.interest_exploration import interest_exploration
 from recsim_tf.experiment import config
 from recsim_tf.training.loop import Iteration, LearningLoop
+from tests.alike import assert_close, assert_equal
 from tests.training.driver_learning import DriverLearningLoop
 
 NUM_USERS, SESSION_STEPS, REPLAY_LENGTH = 4, 5, 9
@@ -94,19 +95,10 @@ def test_the_loop_collects_samples_and_learns_what_the_driver_does(name):
         lambda loop: loop.replay.latest(REPLAY_LENGTH),
         lambda loop: loop.environment.state,
     ):
-        tf.nest.map_structure(np.testing.assert_array_equal, equal(loop), equal(driver_loop))
-    tf.nest.map_structure(
-        np.testing.assert_array_equal, loop.policy_state, driver_loop.policy_state
-    )
+        assert_equal(equal(loop), equal(driver_loop))
+    assert_equal(loop.policy_state, driver_loop.policy_state)
     assert loop.replay.num_added() > REPLAY_LENGTH
     np.testing.assert_array_equal(loop.replay.seed, driver_loop.replay.seed)
-    tf.nest.map_structure(
-        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6), results, driver_results
-    )
     assert len(loop.agent.variables) > 0
-    for variable, driver_variable in zip(
-        loop.agent.variables, driver_loop.agent.variables, strict=True
-    ):
-        np.testing.assert_allclose(
-            variable, driver_variable, rtol=1e-4, atol=1e-6, err_msg=variable.name
-        )
+    learned = (results, list(loop.agent.variables))
+    assert_close(learned, (driver_results, list(driver_loop.agent.variables)), rtol=1e-4, atol=1e-6)

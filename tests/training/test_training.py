@@ -12,6 +12,8 @@ from recsim_tf.evaluation import Evaluation
 from recsim_tf.training import Iteration, Training
 from recsim_tf.training.devices import Devices
 
+pytestmark = pytest.mark.slow
+
 _FEW = Evaluation(num_users=20, max_steps=3)
 
 
@@ -46,7 +48,6 @@ def trained():
     return training
 
 
-@pytest.mark.slow
 def test_metrics_have_a_row_for_each_interval_of_each_run(trained):
     metrics = trained.metrics
     assert list(metrics["iteration"]) == [2, 4, 6]
@@ -57,13 +58,11 @@ def test_metrics_have_a_row_for_each_interval_of_each_run(trained):
     assert list(np.isfinite(metrics["AverageEpisodeRewards/eval"])) == [True, True, False]
 
 
-@pytest.mark.slow
 def test_options_of_an_agent_are_arguments_of_its_function(trained):
     assert trained.agent.targets.gamma == 0.9
     assert trained.agent.name == "SlateQ"
 
 
-@pytest.mark.slow
 def test_the_agent_is_evaluated_beside_the_baselines(trained):
     results = trained.evaluate(_FEW)
     assert [result.name for result in results] == ["Random", "Myopic", "SlateQ"]
@@ -71,14 +70,12 @@ def test_the_agent_is_evaluated_beside_the_baselines(trained):
     assert "SlateQ" in figure.axes[0].get_title()
 
 
-@pytest.mark.slow
 def test_the_policy_takes_the_features_of_the_environment(trained):
     observation = trained.simulator.observe(trained.simulator.reset(3, seed=1))
     slate, _ = trained.policy.policy(observation, (), tf.constant([0, 1]))
     assert slate.shape == [3, 2]
 
 
-@pytest.mark.slow
 def test_a_restored_training_goes_on_as_the_saved_one_did(trained, tmp_path):
     trained.save(tmp_path / "a" / "saved")
     other = _training(baselines=("random", "myopic"))
@@ -90,7 +87,6 @@ def test_a_restored_training_goes_on_as_the_saved_one_did(trained, tmp_path):
     assert len(other.metrics) == 0
 
 
-@pytest.mark.slow
 def test_restoring_keeps_all_checkpoints_of_a_run(trained, tmp_path):
     checkpoints = trained.checkpoints(tmp_path, Devices(tf.distribute.get_strategy()), 2)
     checkpoints.save(trained.iteration)
@@ -103,7 +99,6 @@ def test_restoring_keeps_all_checkpoints_of_a_run(trained, tmp_path):
     ]
 
 
-@pytest.mark.slow
 def test_a_training_of_another_simulator_or_agent_cannot_be_restored(trained, tmp_path):
     other = Training(_simulator(), create_reinforce, num_users=16)
     with pytest.raises(ValueError, match=r"folder must have a checkpoint of a training, .* has no"):
@@ -116,7 +111,6 @@ def test_a_training_of_another_simulator_or_agent_cannot_be_restored(trained, tm
             training.run(1)
 
 
-@pytest.mark.slow
 def test_after_a_run_that_failed_the_next_one_says_so(monkeypatch):
     training = _training()
     training.collect()
@@ -132,23 +126,6 @@ def test_after_a_run_that_failed_the_next_one_says_so(monkeypatch):
         training.run(1, progress=False)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"num_iterations": 0}, "num_iterations must be an integer of at least 1, got 0"),
-        (
-            {"num_iterations": 1, "log_interval": 0},
-            "log_interval must be an integer of at least 1, got 0",
-        ),
-    ],
-)
-def test_arguments_of_a_run_out_of_range_are_refused(trained, arguments, message):
-    with pytest.raises(ValueError, match=message):
-        trained.run(**arguments)
-
-
-@pytest.mark.slow
 def test_too_few_steps_before_learning_are_refused():
     with pytest.raises(ValueError, match="num_iterations must be an integer of at least 2, got 0"):
         _training().collect(0)

@@ -15,6 +15,8 @@ from tests.experiment.tiny_runs import TINY
 from tests.training.test_driver_learning import REPLAY_LENGTH, SESSION_STEPS, loop_of
 from tests.training.test_loop import Recorder
 
+pytestmark = pytest.mark.slow
+
 
 def _bits(shape, seed):
     """Hashes (the finaliser of MurmurHash3) of a seed and the position, uint32 [...]: what graph
@@ -63,7 +65,6 @@ def _the_same_draws_in_graph_mode_and_under_xla(monkeypatch):
 
 @pytest.mark.usefixtures("_the_same_draws_in_graph_mode_and_under_xla")
 @pytest.mark.parametrize("name", ["slate_q_on_sequences", "reinforce"])
-@pytest.mark.slow
 def test_the_compiled_loop_collects_samples_and_learns_as_in_graph_mode(name):
     loop, compiled_loop = loop_of(name), loop_of(name, jit_compile=True)
     loop._is_side_by_side = False  # XLA stores the frames of a step before it draws from them
@@ -85,7 +86,6 @@ def test_the_compiled_loop_collects_samples_and_learns_as_in_graph_mode(name):
     tf.nest.map_structure(check, loop.agent.variables, compiled_loop.agent.variables)
 
 
-@pytest.mark.slow
 def test_under_xla_sessions_are_those_of_graph_mode_in_distribution():
     def collected(jit_compile):
         environment = SlateEnvironment(
@@ -114,7 +114,6 @@ def test_under_xla_sessions_are_those_of_graph_mode_in_distribution():
     assert xla["CTR/train"] != graph["CTR/train"]
 
 
-@pytest.mark.slow
 def test_the_configuration_chooses_xla(monkeypatch):
     chosen = []
 
@@ -129,7 +128,6 @@ def test_the_configuration_chooses_xla(monkeypatch):
     assert chosen == [False, True]
 
 
-@pytest.mark.slow
 def test_with_mixed_precision_hidden_layers_compute_in_bfloat16_and_weights_are_float32():
     bindings = ["experiment.mixed_precision = 'mixed_bfloat16'", "Iteration.jit_compile = True"]
     config.load([TINY], bindings)

@@ -12,6 +12,7 @@ from recsim_tf.agents.shared.networks import SlateNetwork
 from recsim_tf.agents.slate_q import SessionQNetwork, SlateQNetwork, TwoTowers, create_slate_q
 from recsim_tf.environments.drifting_taste import Catalogue
 from recsim_tf.environments.interest_evolution import PlainVideos
+from tests.refusals import assert_refused
 
 NAMES = ("InterestEvolution-v1", "PageClicks-v0", "DriftingTaste-v0")
 
@@ -110,8 +111,7 @@ def test_an_agent_of_kinds_is_the_agent_of_features(name):
 
 def test_kinds_are_the_first_layer_of_documents_that_have_them():
     plain = made(documents=PlainVideos())
-    with pytest.raises(ValueError, match="PlainVideos must have a num_kinds, which is None"):
-        Kinds(plain)
+    assert_refused(lambda: Kinds(plain), "PlainVideos must have a num_kinds, which is None")
     with pytest.raises(ValueError, match="Catalogue must have one bias for all users"):
         Kinds(made("DriftingTaste-v0", documents=Catalogue(10, bias=np.zeros([6, 10]))))
     simulator = made()

@@ -30,6 +30,7 @@ from tests.agents.experience import (
     time_step,
     window,
 )
+from tests.alike import assert_close, assert_equal
 
 
 class FirstFeature(network.Network):
@@ -174,22 +175,14 @@ def test_frames_between_sessions_and_the_action_of_the_last_frame_teach_nothing(
         discount=tf.where(unused, 0.5, experience.discount),
         action=tf.where(unused[..., tf.newaxis], tf.constant([3, 1]), experience.action),
     )
-    tf.nest.map_structure(
-        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5),
-        agent.loss(experience),
-        agent.loss(changed),
-    )
+    assert_close(agent.loss(changed), agent.loss(experience), rtol=1e-5)
 
 
 def test_experience_without_any_decision_changes_nothing():
     agent = make_agent(num_steps=1, entropy_regularization=0.1)
     before = [variable.numpy() for variable in agent._actor_network.variables]
     agent.train(sequences([[LAST, FIRST, MID]] * 2, [[9.0, 9.0]] * 2, [[1.0, 1.0]] * 2))
-    tf.nest.map_structure(
-        np.testing.assert_array_equal,
-        before,
-        [variable.numpy() for variable in agent._actor_network.variables],
-    )
+    assert_equal(before, list(agent._actor_network.variables))
 
 
 def test_users_of_weight_zero_teach_nothing():

@@ -32,6 +32,7 @@ from recsim_tf.gradients import relaxed_return, score_function_return
 from recsim_tf.policies import PlackettLucePolicy
 from recsim_tf.policies.choice_scores import LearnedScores
 from tests.agents.experience import collect, learning, step_of, window
+from tests.alike import assert_close
 
 NUM_USERS, SESSION_STEPS, NUM_FRAMES = 6, 4, 12
 MEMORY = Memory(units=5, item_units=4)
@@ -175,8 +176,7 @@ def test_xla_agrees_and_so_do_its_gradients(collected):
         return total, state, tape.gradient(total, network.trainable_weights)
 
     graph, xla = (compiled(everything, jit_compile=jit)() for jit in (False, True))
-    for one, other in zip(tf.nest.flatten(graph), tf.nest.flatten(xla), strict=True):
-        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
+    assert_close(xla, graph, rtol=1e-4, atol=1e-5)
 
 
 def all_memories_change(agent, experience):

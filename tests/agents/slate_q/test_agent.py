@@ -21,6 +21,7 @@ from tests.agents.experience import (
     slate_q_options,
 )
 from tests.agents.slate_q import reference
+from tests.alike import assert_close, assert_shares
 
 NUM_SLATES = NUM_CANDIDATES * (NUM_CANDIDATES - 1)
 
@@ -316,8 +317,7 @@ def test_the_served_policy_shows_random_slates_with_probability_eval_epsilon(eps
     for policy, probability in ((agent.policy, epsilon), (agent.collect_policy, 0.3 - epsilon)):
         # One in `NUM_SLATES` random slates is the greedy one by chance.
         expected = probability * (1 - 1 / NUM_SLATES)
-        standard_error = np.sqrt(expected * (1 - expected) / 4000)
-        assert abs(explored_part(policy) - expected) <= 4 * standard_error
+        assert_shares(explored_part(policy), expected, 4000)
 
 
 def test_epsilon_may_be_a_function_of_the_train_step():
@@ -346,9 +346,7 @@ def test_the_train_step_compiles_and_traces_once(optimizer, jit_compile):
     tracings = []
     for _ in range(4):
         expected, got = eager.train(experience), train(experience)
-        tf.nest.map_structure(
-            lambda e, g: np.testing.assert_allclose(g, e, rtol=1e-4, atol=1e-4), expected, got
-        )
+        assert_close(got, expected, rtol=1e-4, atol=1e-4)
         tracings.append(train.experimental_get_tracing_count())
     # An optimizer without `build` makes its variables in the first call, which traces twice.
     assert tracings[0] <= 2

@@ -25,6 +25,8 @@ from recsim_tf.policies import myopic_policy, random_policy
 from recsim_tf.policies.choice_scores import AffinityScores, LearnedScores
 from tests.agents.experience import MID, bounded, collect, learning, trajectory_of
 
+pytestmark = pytest.mark.slow
+
 # A decision process with two states of the user and two documents, of which one is shown. An
 # outcome is a click on document 0, on document 1, or none. Document 0 pays at once, document 1
 # leads to state 1, which pays more.
@@ -90,7 +92,6 @@ def train_steps(agent, next_batch, num_steps):
     loop()
 
 
-@pytest.mark.slow
 def test_q_learning_converges_to_the_values_of_value_iteration():
     tf.random.set_seed(1)
     agent = SlateQAgent(
@@ -111,7 +112,6 @@ def test_q_learning_converges_to_the_values_of_value_iteration():
     np.testing.assert_allclose(values.q_no_click, expected[:, LAST_OUTCOME], atol=0.02)
 
 
-@pytest.mark.slow
 def test_what_is_learned_from_random_slates_beats_random_and_myopic_slates():
     """And learned choice scores come close to the true choice."""
     num_users, batch_size, quality = 512, 256, (-3.0, -1.0, 1.0, 3.0)

@@ -20,6 +20,7 @@ from recsim_tf.core.runs.execution import compiled
 from recsim_tf.training.loop import Iteration, LearningLoop
 from tests.agents.experience import FIRST, LAST, MID, grouped, trajectory_of
 from tests.agents.tabular_q.experience import Row, batch, make_agent, observe
+from tests.alike import assert_shares
 from tests.environments.sequential import NUM_ACTIONS, NUM_STATES, Response, sequential
 from tests.environments.test_sequential import OPTIMAL_VALUES, tables
 
@@ -164,7 +165,7 @@ def test_exploring_slates_are_uniform_over_all_slates(ordinal_slates):
     numbers = [agent.slates.tolist().index(one) for one in slate.numpy().tolist()]
     share = 1 / len(agent.slates)
     counts = np.bincount(numbers, minlength=len(agent.slates))
-    assert (np.abs(counts / num_users - share) < 4 * np.sqrt(share * (1 - share) / num_users)).all()
+    assert_shares(counts / num_users, share, num_users)
 
 
 def test_epsilon_decays_with_the_sessions_of_a_user():
@@ -201,8 +202,7 @@ def test_the_collect_policy_explores_with_probability_epsilon():
     for session in (1, 2):
         action = agent.collect_policy.action(time_step).action
         share = 0.25**session * 2 / 3
-        error = np.mean(np.any(action != [1, 2], axis=1)) - share
-        assert abs(error) < 4 * np.sqrt(share * (1 - share) / num_users)
+        assert_shares(np.mean(np.any(action != [1, 2], axis=1)), share, num_users)
 
 
 def test_training_under_xla_is_training_in_the_graph():

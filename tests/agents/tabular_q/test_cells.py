@@ -10,9 +10,9 @@ from recsim_tf.adapters.tf_agents import SlateEnvironment
 from recsim_tf.agents.shared.slate_table import all_slates
 from recsim_tf.agents.tabular_q.cells import ObservationDigits, SlateCells
 from recsim_tf.core.base.types import Clicks, Observation
-from recsim_tf.core.runs.execution import compiled
 from tests.agents.experience import bounded
 from tests.agents.tabular_q.experience import OBSERVATION_SPEC
+from tests.alike import assert_modes_agree
 
 SPEC = OBSERVATION_SPEC._replace(response=Clicks(bounded([2], 0, 1, tf.int32)))
 
@@ -57,9 +57,8 @@ def test_the_cells_of_all_slates_are_those_of_each_slate(name, ignore_response):
     cells = SlateCells(environment.observation_spec(), 3, ignore_response, number_bins=2)
     slates = all_slates(5, 3)
     expected = [cells.of_slate(observation, tf.tile([slate], [7, 1])) for slate in slates]
-    for jit_compile in (False, True):
-        found = compiled(lambda: cells.of_slates(observation, slates), jit_compile=jit_compile)()
-        np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(cells.of_slates(observation, slates), expected)
+    assert_modes_agree(lambda: cells.of_slates(observation, slates))
 
 
 class Parts(NamedTuple):

@@ -22,6 +22,7 @@ from recsim_tf.conversations.elicitation.turns import CandidateTurns
 from recsim_tf.core import nests
 from recsim_tf.core.base.types import Turn
 from recsim_tf.core.random import as_seed
+from tests.alike import assert_close, assert_shares
 from tests.conversations import turns
 from tests.conversations.elicitation.world import (
     B,
@@ -196,9 +197,7 @@ def test_thompson_shows_what_is_best_with_the_probability_that_it_is(world, beli
     probs = np.bincount(best, view.weights[user], N)
     assert np.sum(probs > 0.05) > 1
     shares = np.bincount(turn.slate[:, 0].numpy(), minlength=N) / times
-    np.testing.assert_array_less(
-        np.abs(shares - probs), 4 * np.sqrt(probs * (1 - probs) / times) + 1e-6
-    )
+    assert_shares(shares, probs, times)
     assert all(len(set(slate)) == turns.K for slate in turn.slate.numpy())
 
 
@@ -232,8 +231,7 @@ def test_a_graph_for_any_number_of_users_acts_as_eager_mode_does(world):
         lambda leaf: tf.TensorSpec([None, *leaf.shape[1:]], leaf.dtype), arguments
     )
     graph = tf.function(run, input_signature=signature, autograph=False)
-    for one, other in zip(*map(tf.nest.flatten, (graph(*arguments), expected)), strict=True):
-        np.testing.assert_allclose(one, other, atol=1e-4)
+    assert_close(graph(*arguments), expected, atol=1e-4)
     fewer = tf.nest.map_structure(lambda leaf: leaf[:2], arguments)
     turn, *_ = graph(*fewer)
     np.testing.assert_array_equal(turn.slate, expected[0].slate[:2])

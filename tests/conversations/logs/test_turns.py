@@ -7,6 +7,7 @@ from recsim_tf.conversations.acts import alphabet
 from recsim_tf.conversations.logs import from_turns
 from recsim_tf.conversations.types import UNKNOWN
 from recsim_tf.language import Vocabulary
+from tests.refusals import assert_refused
 
 COLUMNS = {"session": "user", "step": "turn", "act": "act", "mode": "reply", "value": "value"}
 WORDS = {**COLUMNS, "words": "said"}
@@ -77,8 +78,7 @@ def test_with_words_a_reply_may_be_known_in_part_or_not_at_all():
     ],
 )
 def test_a_fault_is_named_with_its_row(cells, message):
-    with pytest.raises(ValueError, match=message):
-        from_turns(changed(**cells), COLUMNS, **READ)
+    assert_refused(lambda: from_turns(changed(**cells), COLUMNS, **READ), message)
 
 
 @pytest.mark.parametrize(
@@ -131,5 +131,4 @@ def test_modes_of_several_values_need_a_column_of_values():
     ],
 )
 def test_what_is_missing(columns, changes, message):
-    with pytest.raises(ValueError, match=message):
-        from_turns(changed(), columns, **(READ | changes))
+    assert_refused(lambda: from_turns(changed(), columns, **(READ | changes)), message)

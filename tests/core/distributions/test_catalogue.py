@@ -7,6 +7,7 @@ import tensorflow as tf
 from recsim_tf.core import random
 from recsim_tf.core.distributions import CatalogueIds, PlackettLuce, candidate_ids, catalogue
 from recsim_tf.core.runs.execution import compiled
+from tests.alike import assert_shares
 from tests.refusals import assert_refused
 
 POPULARITY = np.array([3.0, 0.0, 1.0, 2.0, 4.0])
@@ -33,8 +34,7 @@ def test_draws_have_the_frequencies_of_their_probabilities(replacement):
     assert (drawn.shape, drawn.dtype) == ([NUM_DRAWS, 3], tf.int32)
     for some in (drawn.numpy(), ids(1, 3, replacement).sample(NUM_DRAWS, seed=2).numpy()[:, 0]):
         frequencies = np.array([(some == draw).all(axis=1).mean() for draw in draws])
-        error = np.sqrt(expected * (1 - expected) / NUM_DRAWS)
-        assert (np.abs(frequencies - expected) <= 4 * error).all()
+        assert_shares(frequencies, expected, NUM_DRAWS)
 
 
 @pytest.mark.parametrize("popularity", [POPULARITY, np.stack([POPULARITY, 5.0 - POPULARITY])])
@@ -72,7 +72,7 @@ def test_equally_likely_items_without_replacement():
     drawn = random.sample(distribution, random.as_seed(4)).numpy()
     assert (np.diff(np.sort(drawn, axis=1), axis=1) > 0).all()
     frequencies = np.bincount(drawn.ravel(), minlength=5) / NUM_DRAWS
-    assert (np.abs(frequencies - 0.6) <= 4 * np.sqrt(0.6 * 0.4 / NUM_DRAWS)).all()
+    assert_shares(frequencies, 0.6, NUM_DRAWS)
     np.testing.assert_allclose(distribution.log_prob(drawn), -np.log(60), rtol=1e-6)
     assert distribution.log_prob(drawn).dtype == tf.float32
 
@@ -144,17 +144,17 @@ def test_a_large_catalogue_is_drawn_in_a_graph(jit_compile):
     # The first id is drawn from all items either way.
     np.testing.assert_array_equal(with_replacement[:, 0], without[:, 0])
     share = popularity[:100].sum() / popularity.sum()
-    error = np.sqrt(share * (1 - share) / with_replacement.numpy().size)
-    assert abs((with_replacement.numpy() < 100).mean() - share) < 4 * error
+    drawn = with_replacement.numpy()
+    assert_shares((drawn < 100).mean(), share, drawn.size)
 
 
 def test_arguments_are_checked():
-    with pytest.raises(
-        ValueError, match="num_candidates must be at most num_items=5 without replacement, got 6"
-    ):
-        candidate_ids(5, 1, 6, replacement=False)
-    with pytest.raises(ValueError, match=r"popularity must have shape \[num_items=5\], or one"):
-        candidate_ids(5, 1, 2, [1.0, 2.0])
+    assert_refused(
+        lambda: candidate_ids(5, 1, 6, replacement=False),
+        "num_candidates must be at most num_items=5 without replacement, got 6",
+    )
+    message = r"popularity must have shape \[num_items=5\], or one"
+    assert_refused(lambda: candidate_ids(5, 1, 2, [1.0, 2.0]), message)
     few = [0.0, 1.0, 0.0, 0.0, 1.0]
     assert_refused(
         lambda: candidate_ids(5, 2, 3, [[1.0] * 5, few], replacement=False),

@@ -15,6 +15,8 @@ from recsim_tf.core.distributions import (
     log_prob_parts,
     num_outcomes,
 )
+from tests.alike import assert_shares
+from tests.refusals import assert_refused
 
 
 @pytest.mark.parametrize("num_categories", [1, 7, 8192, 8193, 1_000_000])
@@ -27,9 +29,7 @@ def test_categories_are_uniform_and_reach_both_ends_of_the_range(num_categories)
     # A tenth of the range holds a tenth of the draws, within 4 standard errors.
     tenths = np.histogram(draws, bins=np.linspace(0, num_categories, 11))[0] / len(draws)
     expected = np.diff(np.ceil(np.linspace(0, num_categories, 11))) / num_categories
-    assert (
-        np.abs(tenths - expected) <= 4 * np.sqrt(expected * (1 - expected) / len(draws)) + 1e-12
-    ).all()
+    assert_shares(tenths, expected, len(draws))
 
 
 @pytest.mark.parametrize("num_categories", [4, 10_000])
@@ -42,8 +42,7 @@ def test_log_prob_is_that_of_equal_probabilities_and_minus_infinity_outside(num_
 
 
 def test_there_must_be_a_category():
-    with pytest.raises(ValueError, match="num_categories must be at least 1, got 0"):
-        UniformCategories(0)
+    assert_refused(lambda: UniformCategories(0), "num_categories must be at least 1, got 0")
 
 
 def test_more_categories_than_a_float_can_tell_apart_are_all_reached():

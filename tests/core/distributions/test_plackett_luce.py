@@ -6,6 +6,8 @@ from recsim_tf.agents.shared.slate_table import all_slates
 from recsim_tf.core import random
 from recsim_tf.core.distributions.plackett_luce_slates import PlackettLuce
 from recsim_tf.core.runs.execution import compiled
+from tests.alike import assert_close, assert_shares
+from tests.refusals import assert_refused
 
 LOGITS = np.array([0.3, -1.2, 2.0, 0.0, -0.4])
 MASK = np.array([True, True, False, True, True])
@@ -96,9 +98,7 @@ def test_draws_have_the_exact_frequencies(mask):
     expected = exact_probs(LOGITS, 2, mask)
     frequencies = np.array([(draws == slate).all(-1).mean() for slate in all_slates(5, 2)])
     np.testing.assert_array_equal(frequencies[expected == 0], 0.0)
-    assert (
-        np.abs(frequencies - expected) <= 4 * np.sqrt(expected * (1 - expected) / num_draws)
-    ).all()
+    assert_shares(frequencies, expected, num_draws)
 
 
 def test_shapes_dtypes_and_sampling_by_seed():
@@ -170,15 +170,10 @@ def test_graph_and_xla_agree():
         )
 
     graph, xla = (compiled(everything, jit_compile=jit_compile)() for jit_compile in (False, True))
-    for graph_leaf, xla_leaf in zip(graph[:3], xla[:3], strict=True):
-        np.testing.assert_allclose(graph_leaf, xla_leaf, rtol=1e-5)
+    assert_close(graph[:3], xla[:3], rtol=1e-5)
     assert (np.sort(xla[3], axis=1)[:, 1:] > np.sort(xla[3], axis=1)[:, :-1]).all()
 
 
-@pytest.mark.parametrize(
-    ("slate_size", "allowed"),
-    [(6, r"in \[1, number of logits=5\]")],
-)
-def test_the_slate_size_is_checked(slate_size, allowed):
-    with pytest.raises(ValueError, match=f"slate_size must be {allowed}, got {slate_size}"):
-        PlackettLuce(LOGITS, slate_size)
+def test_the_slate_size_is_checked():
+    message = r"slate_size must be in \[1, number of logits=5\], got 6"
+    assert_refused(lambda: PlackettLuce(LOGITS, 6), message)

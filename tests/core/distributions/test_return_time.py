@@ -8,6 +8,8 @@ from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import random
 from recsim_tf.core.distributions import Given, ReturnTime
+from tests.alike import assert_shares
+from tests.refusals import assert_refused
 
 NEVER = 30.0
 
@@ -38,8 +40,7 @@ def test_draws_have_the_probabilities_that_are_scored():
     is_back = draws < 10
     np.testing.assert_array_equal(draws[~is_back], NEVER)
     never = np.exp(return_time().log_prob(tf.constant(NEVER, tf.float64))[0])
-    standard_error = np.sqrt(never * (1 - never) / num_draws)
-    assert abs(np.mean(~is_back) - never) < 4 * standard_error
+    assert_shares(np.mean(~is_back), never, num_draws)
     gap = scipy.stats.lognorm(s=1.0, scale=np.exp(1.0))
     uniforms = gap.cdf(draws[is_back]) / gap.cdf(10.0)
     assert scipy.stats.kstest(uniforms, "uniform").pvalue > 0.01
@@ -103,8 +104,7 @@ def test_whole_days_have_a_survival_where_their_cdf_is_one():
     ],
 )
 def test_a_gap_that_can_be_negative_is_refused(gap, message):
-    with pytest.raises(ValueError, match=message):
-        return_time(gap, remaining=(1.0,), dtype=tf.float32)
+    assert_refused(lambda: return_time(gap, remaining=(1.0,), dtype=tf.float32), message)
 
 
 def test_what_is_given_is_drawn_as_it_is_and_not_scored():

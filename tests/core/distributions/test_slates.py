@@ -15,7 +15,7 @@ from recsim_tf.core.distributions import (
     SlateMixture,
     UniformSlates,
 )
-from recsim_tf.core.runs.execution import compiled
+from tests.alike import assert_modes_agree
 
 LOGITS = np.random.default_rng(0).normal(size=[2, 5])
 SLATES = all_slates(5, 3)
@@ -105,11 +105,7 @@ def test_eager_graph_and_xla_agree(distribution):
             distribution.set_log_prob(FIXED),
         )
 
-    for jit_compile in (False, True):
-        for one, other in zip(
-            everything(), compiled(everything, jit_compile=jit_compile)(), strict=True
-        ):
-            np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-7)
+    assert_modes_agree(everything, rtol=1e-5, atol=1e-7)
 
 
 def test_marginals_of_short_slates_and_their_sets():

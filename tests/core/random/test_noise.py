@@ -9,6 +9,7 @@ from recsim_tf.core import random
 from recsim_tf.core.runs.execution import compiled
 from recsim_tf.core.step import turns
 from recsim_tf.core.step.stages import OneSource
+from tests.alike import assert_close
 from tests.core.toy import toy_simulator
 from tests.one_world import make
 from tests.rollout_policies import first_positions
@@ -126,11 +127,7 @@ def test_graph_mode_and_xla_agree_on_a_step_that_is_fed_the_same_noise(environme
         )
         for xla in (False, True)
     ]
-    for graph, xla in zip(*map(tf.nest.flatten, found), strict=True):
-        if graph.dtype.is_floating:
-            np.testing.assert_allclose(graph, xla, rtol=2e-5, atol=2e-5)
-        else:
-            np.testing.assert_array_equal(graph, xla)
+    assert_close(*found, rtol=2e-5, atol=2e-5)
 
 
 @pytest.mark.parametrize("xla", [False, True], ids=["graph", "xla"])

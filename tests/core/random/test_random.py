@@ -11,6 +11,8 @@ from recsim_tf.core.random.generator import generator as generator_of
 from recsim_tf.core.random.generator import grid_step
 from recsim_tf.core.random.generator import uniforms as uniforms_of
 from recsim_tf.core.runs.execution import compiled
+from tests.alike import assert_mean
+from tests.refusals import assert_refused
 
 NUM_DRAWS = 20_000
 # A Kolmogorov-Smirnov statistic times sqrt(n) is above this with probability 0.0005.
@@ -30,12 +32,6 @@ def ks_statistic(draws, cdf):
     values = np.asarray(cdf(ordered), np.float64)
     steps = np.arange(len(ordered) + 1) / len(ordered)
     return np.sqrt(len(ordered)) * max(np.max(steps[1:] - values), np.max(values - steps[:-1]))
-
-
-def assert_mean(values, expected):
-    """Within 4 standard errors."""
-    values = np.asarray(values, np.float64)
-    assert abs(values.mean() - expected) <= 4 * values.std() / np.sqrt(len(values)) + 1e-12
 
 
 CONTINUOUS = {
@@ -282,8 +278,7 @@ def test_integers_become_seeds_without_collisions(seed):
     ],
 )
 def test_what_is_no_seed_is_refused(seed, message):
-    with pytest.raises(ValueError, match=message):
-        random.as_seed(seed)
+    assert_refused(lambda: random.as_seed(seed), message)
 
 
 def test_split_seeds_give_distinct_streams():

@@ -5,6 +5,7 @@ from recsim_tf.core import random
 from recsim_tf.core.base.types import Slate
 from recsim_tf.environments.page_clicks import PageClickUsers
 from recsim_tf.environments.page_clicks.documents import Item, ShownItem
+from tests.alike import assert_shares
 
 FEATURE_EFFECT = [[0.1, 0.2, 0.0], [-0.3, 0.4, 0.5]]
 USERS = PageClickUsers(
@@ -67,10 +68,7 @@ def test_features_are_drawn_with_their_probabilities_and_stay():
     draws = random.sample(USERS.initial_draws(num_users), random.as_seed(0)).numpy()
     for feature, probs in enumerate(USERS.feature_probs):
         share = np.bincount(draws[:, feature], minlength=3) / num_users
-        assert (
-            np.abs(share - probs)
-            <= 4 * np.sqrt(np.multiply(probs, np.subtract(1, probs)) / num_users)
-        ).all()
+        assert_shares(share, probs, num_users)
     np.testing.assert_allclose(
         USERS.initial_draws(2).log_prob(STATE), np.log([0.5 * 0.5, 0.5 * 0.2]), rtol=1e-5
     )

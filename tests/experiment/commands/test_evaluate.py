@@ -1,18 +1,17 @@
 import shutil
 
-import numpy as np
 import pytest
-import tensorflow as tf
 
 from recsim_tf.evaluation.evaluation import Evaluation
 from recsim_tf.experiment import building, config
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.support.errors import UsageError
 from recsim_tf.training import Training
+from tests.alike import assert_close
 from tests.experiment.tiny_runs import snapshot, succeed
 
 # Matplotlib and PolicySaver warn of their own dependencies.
-pytestmark = pytest.mark.filterwarnings("ignore")
+pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.slow]
 
 NO_CLICK_MASS = "users.choice_model.no_click_mass"
 
@@ -37,7 +36,6 @@ def _compared(run, *bindings):
     return building.evaluate(folder)
 
 
-@pytest.mark.slow
 def test_the_newest_checkpoint_has_the_sessions_of_the_end_of_its_training(
     finished, tmp_path, capfd
 ):
@@ -48,7 +46,6 @@ def test_the_newest_checkpoint_has_the_sessions_of_the_end_of_its_training(
     assert sessions == (run / "sessions.csv").read_bytes()
 
 
-@pytest.mark.slow
 def test_a_run_meets_each_value_and_seed_as_in_an_evaluation_of_its_own(run):
     results = {result.name: result for result in _compared(run, "Evaluation.seeds = (4, 1)")}
     settings = [f"no_click_mass={mass}, seed={seed}" for mass in (0.5, 3.0) for seed in (4, 1)]
@@ -60,13 +57,10 @@ def test_a_run_meets_each_value_and_seed_as_in_an_evaluation_of_its_own(run):
     policies = {name: parts.policies(simulator)[name] for name in ("Random", "SlateQ")}
     for expected in Evaluation().evaluate(simulator, policies):
         found = results[f"{expected.name} [no_click_mass=3.0, seed=1]"]
-        pairs = zip(*map(tf.nest.flatten, (found.sessions, expected.sessions)), strict=True)
-        for compared, of_its_own in pairs:
-            np.testing.assert_allclose(compared, of_its_own, rtol=1e-5)
+        assert_close(found.sessions, expected.sessions, rtol=1e-5)
     assert len({result["return"].value for result in results.values()}) > 6
 
 
-@pytest.mark.slow
 def test_the_command_prints_a_row_for_each_value(run, capfd):
     before = snapshot(run)
     output = succeed(
@@ -86,7 +80,6 @@ def test_the_command_prints_a_row_for_each_value(run, capfd):
     } == {True}
 
 
-@pytest.mark.slow
 def test_parameters_of_the_agent_are_refused_and_nothing_is_written(run):
     before = snapshot(run)
     with pytest.raises(

@@ -148,8 +148,6 @@ def test_a_fit_of_hidden_draws_that_are_one_tensor_ends_and_says_that_it_has_not
 @pytest.mark.parametrize(
     ("binding", "message"),
     [
-        ("run_fit.title = 5", "title must be a string, got 5"),
-        ("run_fit.num_replicates = 10", "num_replicates must be an integer of at least 20, got 10"),
         (
             "run_fit.log = 3",
             "run_fit.log must be a Log, a LogStream, or the result of a reader, got int",

@@ -163,11 +163,7 @@ def test_wrong_runs_are_refused_in_a_line(tmp_path):
             ["run_ope.log = @simulated_log()", *log_of_a_fit],
             "ope.evaluate needs a log with rewards, got none",
         ),
-        (["run_ope.model = 3"], "model must be a string, a Simulator or None, got 3"),
-        (["run_ope.title = 5"], "title must be a string, got 5"),
-        (["run_ope.truth = 'x'"], "truth must be a Simulator or None, got str"),
         (["run_ope.policies = ()"], "run_ope.policies must hold at least one policy"),
-        (["run_ope.num_sessions = 1"], "num_sessions must be an integer of at least 2, got 1"),
         (["run_ope.estimators = ('snipz',)"], "snipz"),
         (["run_ope.policies = ('nobody',)"], "nobody"),
         (

@@ -22,6 +22,7 @@ from tests.experiment.tiny_runs import (
     snapshot,
     start_command,
 )
+from tests.refusals import assert_refused
 
 # Matplotlib and PolicySaver warn of their own dependencies.
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -77,8 +78,7 @@ def test_checkpoints_meet_the_same_users_and_a_deleted_one_is_passed_over(
 def test_a_corrupt_checkpoint_that_stays_is_an_error(finished, tmp_path):
     folder = shutil.copytree(finished[0], tmp_path / "run")
     damage(folder / "checkpoints" / "40")
-    with pytest.raises(ValueError, match=r"checkpoint .*40/run is corrupt"):
-        _watch(folder)
+    assert_refused(lambda: _watch(folder), r"checkpoint .*40/run is corrupt")
 
 
 def test_an_error_closes_the_summaries(tmp_path, monkeypatch):

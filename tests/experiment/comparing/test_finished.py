@@ -7,6 +7,7 @@ from recsim_tf.experiment.comparing.comparison_report import comparison_page
 from recsim_tf.experiment.comparing.finished import read_run, run_names
 from recsim_tf.experiment.comparing.gains import compare
 from tests.experiment.comparing.run_folders import write_run
+from tests.refusals import assert_refused
 from tests.web_page import WebPage
 
 # Matplotlib warns of its own dependencies.
@@ -41,10 +42,8 @@ def test_two_policies_of_one_name_are_a_damaged_file(tmp_path):
     content = json.loads((folder / "results.json").read_text())
     content["policies"] *= 2
     (folder / "results.json").write_text(json.dumps(content))
-    with pytest.raises(
-        ValueError, match=r"results.json is damaged .*policies must differ from each"
-    ):
-        read_run(folder, "run")
+    message = r"results.json is damaged .*policies must differ from each"
+    assert_refused(lambda: read_run(folder, "run"), message)
 
 
 def test_users_are_the_same_ones_with_the_same_environment_seed_and_number(tmp_path):

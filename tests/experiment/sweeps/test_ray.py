@@ -128,15 +128,10 @@ def test_without_a_running_cluster_a_line_says_how_to_start_one(
     assert not (tmp_path / "sweep").exists()
 
 
-@pytest.mark.parametrize(
-    ("binding", "message"),
-    [
-        ("RayEngine.scheduler = 'asha'", "RayEngine.scheduler must be a scheduler of Ray Tune"),
-    ],
-)
-def test_settings_of_ray_are_checked_before_anything_starts(tmp_path, binding, message):
-    with pytest.raises(ValueError, match=message):
-        run_sweep(str(tmp_path / "sweep"), sweep_file(tmp_path, _EPSILON), [binding], engine="ray")
+def test_settings_of_ray_are_checked_before_anything_starts(tmp_path):
+    root, file = str(tmp_path / "sweep"), sweep_file(tmp_path, _EPSILON)
+    with pytest.raises(ValueError, match=r"RayEngine.scheduler must be a scheduler of Ray Tune"):
+        run_sweep(root, file, ["RayEngine.scheduler = 'asha'"], engine="ray")
     assert not (tmp_path / "sweep").exists()
 
 

@@ -16,6 +16,7 @@ from recsim_tf.support import checkpoints
 from recsim_tf.support.errors import UsageError
 from tests.experiment.sweeps.sweeps import rows_without_times, sweep_file
 from tests.experiment.tiny_runs import run_command, snapshot, succeed, terminated_when
+from tests.refusals import assert_refused
 from tests.web_page import read_page
 
 # Matplotlib warns of their own dependencies.
@@ -160,6 +161,5 @@ def test_a_sweep_of_which_no_trial_can_start_says_so_before_anything_starts(tmp_
 )
 def test_bad_input_is_named_before_anything_starts(tmp_path, binding, options, message):
     file, root = sweep_file(tmp_path, _LONG), tmp_path / "sweep"
-    with pytest.raises(ValueError, match=message):
-        run_sweep(str(root), file, [binding], **options)
+    assert_refused(lambda: run_sweep(str(root), file, [binding], **options), message)
     assert not root.exists()

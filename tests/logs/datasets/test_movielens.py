@@ -171,5 +171,4 @@ def test_genres_and_years_stand_in_order_of_movie_id(tmp_path):
     ],
 )
 def test_a_bad_movie_id_is_refused_with_its_row(tmp_path, text, message):
-    with pytest.raises(ValueError, match=message):
-        read_movies(movies_of(tmp_path, text), num_movies=4)
+    assert_refused(lambda: read_movies(movies_of(tmp_path, text), num_movies=4), message)

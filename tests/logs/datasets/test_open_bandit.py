@@ -117,7 +117,6 @@ def faulty(column, value):
                 ("user-item_affinity_2", None, "be a number of at least 0"),
             )
         ),
-        (None, ITEMS, "kids", "campaign must be one of all, men, women, got 'kids'"),
         (impressions().drop(columns="click"), ITEMS, "men", "column 'click' is missing"),
         (impressions().iloc[:0], ITEMS, "men", "must have at least one row, got 0"),
         (None, ITEMS.assign(item_id=[1, 0, 0]), "men", "^row 2 .* must differ from the other"),

@@ -155,7 +155,6 @@ def test_timestamps_may_be_dates_or_have_another_unit():
             lambda: from_table(table([1], visit=1), COLUMNS | {"visit": "visit"}),
             "for a column 'visit', got",
         ),
-        (lambda: from_table(table([1]), COLUMNS, visits=3), "visits must be a TableVisits or None"),
         (
             lambda: read(table([1, 1], visit=[1, 2]), COLUMNS | {"visit": "visit"}),
             "row 1, column 'timestamp' must increase from visit to visit, got 86400",

@@ -24,6 +24,8 @@ from tests.properties.readers.impressions import (
 )
 from tests.properties.readers.reading import read_or_none, reads
 
+pytestmark = pytest.mark.slow
+
 OTHER_ARGUMENTS = {
     "document_ids": (("d0", "d0"), "d0", (None,), np.zeros([1, 1]), ("d0",), ("d0", math.inf)),
     "slate_size": (0, 1, 2.5, True),
@@ -39,7 +41,6 @@ OTHER_ARGUMENTS = {
 }
 
 
-@pytest.mark.slow
 @reads(from_table)
 def test_tables_are_read_as_they_are(data):
     roles = roles_of(data.draw)
@@ -73,7 +74,6 @@ def test_tables_are_read_as_they_are(data):
         assert sum(log.labels.dropped.values()) == sessions - log.num_sessions
 
 
-@pytest.mark.slow
 @reads(from_table)
 def test_candidates_are_read_as_they_are(data):
     roles = roles_of(data.draw) - {"timestamp", "date"} | {"step"}
