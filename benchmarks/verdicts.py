@@ -6,8 +6,8 @@ ope: "believable" of estimates by weights, in worlds of one step and of many, an
   models that are right and wrong, see `off_policy/believed.py`.
 difference: intervals of the difference of two policies, where both are believed, see
   `off_policy/differences.py`.
-doctor: logs that mislead, which `logs.examine` must find before a policy is judged from them, see
-  `off_policy/doctor.py`.
+doctor: logs that mislead, which `logs.examine` must find before a policy is judged from them, and
+  simulators with faults that `fitting.validate` must find, see `off_policy/doctor.py`.
 validate: words of `fitting.validate` that true simulators lose, and faults that are found, see
   `fits/verdicts_of_validation.py`.
 reacting: the same where the systems that logged react to their users, who are hidden or known in
@@ -24,7 +24,9 @@ from absl import flags
 
 if __name__ == "__main__":
     commands.define_flags(quick="Few logs; the figures mean nothing.", seed=True)
-    flags.DEFINE_string("root_dir", None, "reacting: a folder that keeps what is finished.")
+    flags.DEFINE_string(
+        "root_dir", None, "doctor and reacting: a folder that keeps what is finished."
+    )
     sections.run(
         "verdicts",
         {

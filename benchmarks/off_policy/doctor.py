@@ -1,25 +1,33 @@
 """Is a log that misleads found out before a policy is judged from it? In the worlds of
 `doctor_worlds.py`, which are written in NumPy alone.
 
+The worlds V1 to V4 of `validated_worlds.py` are of simulators with a fault, which
+`fitting.validate` must find: the answer to the question that asks for it loses its word.
+
 A world is found if `logs.examine` accuses the log. "Promised" is the share of logs in which the
 estimate is "believable" or "wide". A promise is wrong where the intervals of the value or of the
 gain hold the truth in less than 90 % of the logs of a world.
 """
 
+import functools
 import math
 from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from off_policy import doctor_worlds
+from off_policy import doctor_worlds, validated_worlds
 from off_policy.doctor_worlds import Logged
-from sections import Section, Settings, section
+from off_policy.validated_worlds import Validated
+from sections import Section, Settings, kept, section
 
-from recsim_tf import ope
+from recsim_tf import fitting, ope
+from recsim_tf.fitting.validation import QUESTIONS
 from recsim_tf.logs import SlateLogProbs
 from recsim_tf.ope.simultaneous import with_simultaneous_gains
+from recsim_tf.support.verdicts import NOT_BELIEVABLE, WITH_CARE
 
 _HELD = 0.9
+_NUM_REPLICATES = 50
 # Worlds in which the sessions are right, and the estimate or the policy is at fault.
 _NOT_OF_LOGS = ("R1", "R14")
 
@@ -40,12 +48,30 @@ def measure(settings: Settings) -> Section:
     """Examines and judges logs of each world."""
     num_logs = 3 if settings.quick else 200
     worlds = doctor_worlds.MISLEADING | doctor_worlds.LEARNED | doctor_worlds.SOUND
-    shares = {name: _shares(world, num_logs, settings.seed) for name, world in worlds.items()}
+    shares = {
+        name: _Shares(
+            *kept(
+                settings,
+                f"doctor, {name}",
+                functools.partial(_shares, world, num_logs, settings.seed),
+            )
+        )
+        for name, world in worlds.items()
+    }
+    num_validated = 1 if settings.quick else 100
+    lost = {
+        name: kept(
+            settings,
+            f"doctor, {name}",
+            functools.partial(_share_lost, world, num_validated, settings.seed),
+        )
+        for name, world in (validated_worlds.FAULTY | validated_worlds.RIGHT).items()
+    }
     figures = {
         f"doctor.{name}.{key}": value
         for name, each in shares.items()
         for key, value in each._asdict().items()
-    }
+    } | {f"doctor.{name}.lost": share for name, share in lost.items()}
     sound = [shares[name] for name in doctor_worlds.SOUND]
     of_logs = [
         shares[name] for name in doctor_worlds.MISLEADING if not name.startswith(_NOT_OF_LOGS)
@@ -61,20 +87,30 @@ def measure(settings: Settings) -> Section:
         if promised
     ]
     figures |= {
-        "doctor.least_found": min(each.found for each in of_logs),
+        "doctor.least_found": min(
+            *(each.found for each in of_logs), *(lost[name] for name in validated_worlds.FAULTY)
+        ),
         "doctor.most_promised_wrongly": max(wrong, default=0.0),
-        "doctor.false_accusations": max(each.found for each in sound),
+        "doctor.false_accusations": max(
+            *(each.found for each in sound), *(lost[name] for name in validated_worlds.RIGHT)
+        ),
         "doctor.least_coverage_long": min(long_held, default=math.nan),
-        "doctor.winner": _winners(num_logs, settings.seed),
+        "doctor.winner": kept(
+            settings, "doctor, R3", functools.partial(_winners, num_logs, settings.seed)
+        ),
     }
     rows = [("world", "fault", "accused", "promised", "value held", "gain held")]
     for name, each in shares.items():
         cells = each[:5]
         rows.append((name, *("" if math.isnan(cell) else f"{cell:.2f}" for cell in cells)))
+    for name, share in lost.items():
+        rows.append((name, "", f"{share:.2f}", "", "", ""))
     notes = [
         f"Shares of {num_logs} logs; those that hold are shares of the logs with a promise.",
         "R3: of 20 policies that earn the same, one is said to earn more in"
         f" {figures['doctor.winner']:.2f} of the logs.",
+        f"V1 to V4, and right simulators: the share of {num_validated} validations whose answer"
+        " loses its word.",
     ]
     bars = {
         "doctor.least_found": (0.9, 1.0),
@@ -86,7 +122,8 @@ def measure(settings: Settings) -> Section:
     return section(settings, "Logs that mislead", rows, figures, bars, notes)
 
 
-def _shares(world: Callable[[int], Logged], num_logs: int, seed: int) -> _Shares:
+def _shares(world: Callable[[int], Logged], num_logs: int, seed: int) -> list[float]:
+    """The fields of `_Shares`."""
     found, promised, held = [], [], []
     for number in range(num_logs):
         logged = world(seed * num_logs + number)
@@ -97,12 +134,27 @@ def _shares(world: Callable[[int], Logged], num_logs: int, seed: int) -> _Shares
         held.append(_held(result["snips"], logged))
     promise, holds = np.array(promised), np.array(held)
     of_promised = holds[promise].mean(axis=0) if promise.any() else [math.nan] * 2
-    return _Shares(
+    shares = _Shares(
         *np.mean(found, axis=0).tolist(),
         float(promise.mean()),
         *map(float, of_promised),
         *holds.mean(axis=0).tolist(),
     )
+    return list(shares)
+
+
+def _share_lost(world: Callable[[int], Validated], num_logs: int, seed: int) -> float:
+    """The share of logs in which the answer to the question of a world is not "believable"."""
+    by_name = {question.name: question for question in QUESTIONS}
+    lost = []
+    for number in range(num_logs):
+        model, train, held_out, asked = world(seed * num_logs + number)
+        questions = [by_name[asked]]
+        answers = fitting.validate(
+            model, train, held_out, questions=questions, num_replicates=_NUM_REPLICATES
+        )
+        lost.append(answers[asked].verdict.word in (WITH_CARE, NOT_BELIEVABLE))
+    return float(np.mean(lost))
 
 
 def _held(estimate: ope.Estimate, logged: Logged) -> tuple[bool, bool]:

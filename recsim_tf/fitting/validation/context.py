@@ -157,12 +157,15 @@ class Context:
         """The number of sessions held out that are also among those fitted, see
         `sessions_in_both`, and the number of all.
         """
-        number = self.held_out.num_sessions
+        equal = sessions_in_both(self.fitted, self.held_out) if self.is_held_out else 0
+        return equal, self.held_out.num_sessions
+
+    @functools.cached_property
+    def share_learned(self) -> float:
+        """The share of the sessions held out that the model says it was fitted to."""
         if not self.is_held_out:
-            return 0, number
-        learned = share_learned(getattr(self.simulator, "fitted_to", ()), self.held_out)
-        equal = sessions_in_both(self.fitted, self.held_out)
-        return max(equal, round(learned * number)), number
+            return 0.0
+        return share_learned(getattr(self.simulator, "fitted_to", ()), self.held_out)
 
     @property
     def is_small(self) -> bool:

@@ -25,7 +25,7 @@ from recsim_tf.fitting.validation.statistics import LEAST_REPLICATES
 from recsim_tf.logs.arguments import log_of, simulator_of
 from recsim_tf.logs.log import Log
 from recsim_tf.support.summaries import table_html
-from recsim_tf.support.tables import frame
+from recsim_tf.support.tables import frame, share
 from recsim_tf.support.verdicts import BELIEVABLE, CANNOT_TELL, WITH_CARE, Verdict
 
 QUESTIONS: tuple[Question, ...] = (
@@ -253,6 +253,9 @@ def _tempered(question: Question, answer: Answer, context: Context) -> Answer:
         return answer._replace(
             verdict=Verdict(WITH_CARE, f"{sentence} {number} are also in training.")
         )
+    if context.share_learned:
+        why = f"The model was fitted to {share(context.share_learned)} of these sessions too."
+        return answer._replace(verdict=Verdict(WITH_CARE, f"{sentence} {why}"))
     if context.known_users is not None and context.known_users[0]:
         number = f"{context.known_users[0]:,} of {context.known_users[1]:,} users"
         why = f"{number} are also in training, and the fit may know them by heart."
