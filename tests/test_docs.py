@@ -38,7 +38,7 @@ PAGES = (
 ORDER = (
     *("start", "environments", "own_environment", "policies", "training", "agents"),
     *("runs", "fitting"),
-    *("own_log", "log_to_value", "validation", "ope", "conversations", "worlds", "gymnasium"),
+    *("own_log", "log_to_decision", "validation", "ope", "conversations", "worlds", "gymnasium"),
     *("coming_from_recsim", "faults", "glossary", "architecture", "releasing"),
 )
 _LANGUAGES = ("python", "gin", "bash", "sh", "yaml")
