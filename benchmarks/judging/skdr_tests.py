@@ -6,10 +6,10 @@ installed package draws the logs of slates, of rerankers and of series; the logs
 makers are not installed, are drawn here by the same laws. Both tools read the same logs.
 
 Ours are the estimators of recsim_tf that do the same: weights that are cut, switched off or shrunk,
-`snips`, also for MRDR, and in slates `ips` and `rips`, also for PI-IPS and cascade DR. Without a model of outcomes they have no counterpart of a
-wrong one, and get the propensities alone. Both tools read the propensities that drew the log. A
-marginal over clusters of actions (MIPS) is here a log whose actions are the clusters. Series have
-one reward an hour; our intervals take days together where days differ.
+`snips`, also for MRDR, and in slates `ips` and `rips`, also for PI-IPS and cascade DR. They get
+the propensities alone, and no model of outcomes. Both tools read the propensities that drew the
+log. A marginal over clusters of actions (MIPS) is here a log whose actions are the clusters. Series
+have one reward an hour; our intervals take days together where days differ.
 
 Not asked: the tests of its evaluators of pairs (masks and external policies), of its fitted
 propensities and calibration errors, of a block length of 1, and of formulas that are wrong.
