@@ -25,6 +25,7 @@ _JUDGES = {
     "files": "judging.files.read_back",
     "obp": "judging.obp.measure",
     "recsim": "judging.recsim.measure",
+    "skdr_eval": "judging.skdr_eval.measure",
 }
 
 

@@ -36,6 +36,7 @@ class Verdict(NamedTuple):
     figures: Mapping[str, float] = MappingProxyType({})
     faults: Sequence[str] = ()  # where the judge disagrees
     version: str = ""  # by default that of the package
+    lines: Sequence[str] = ()  # printed below, such as a table
 
 
 def judge(name: str, distribution: str = "") -> Callable:
@@ -60,7 +61,7 @@ def judge(name: str, distribution: str = "") -> Callable:
             version = verdict.version or _version(distribution)
             faults = [f"{name} disagrees: {fault}" for fault in verdict.faults]
             details = {"verdicts": [(name, version, verdict.said)], "faults": faults}
-            lines = [f"{name} {version}: {verdict.said}", *faults]
+            lines = [f"{name} {version}: {verdict.said}", *verdict.lines, *faults]
             return Section(dict(verdict.figures), details, lines)
 
         return measure

@@ -356,17 +356,26 @@ def returning_users(seed: int, num_sessions: int = 1_000) -> Logged:
     return Logged(_named(log, user), *_values(attracted=attracted))
 
 
-def continuous_context(seed: int, num_sessions: int = 1_000) -> Logged:
-    """Users have four features in place of a kind, which tastes and scores are functions of."""
+def continuous_context(
+    seed: int, num_sessions: int = 1_000, change: Callable[..., tuple[Array, Array]] | None = None
+) -> Logged:
+    """Users have four features in place of a kind, which tastes and scores are functions of.
+    `change` makes other policies of the new and the old one, [R, 120].
+    """
     rng, _, days = _arrive(seed, num_sessions)
     features = rng.normal(size=(num_sessions, 4)).astype(np.float32)
-    log = _sessions(rng, {"features": features}, days, *_by_features(features))
+
+    def of(rows: Array) -> tuple[Array, ...]:
+        attracted, *policies = by_features(rows)
+        return (attracted, *(policies if change is None else change(*policies)))
+
+    log = _sessions(rng, {"features": features}, days, *of(features))
     points, shares = _normal_points(4)
-    attracted, *policies = _by_features(points)
+    attracted, *policies = of(points)
     return Logged(log, *(float(shares @ mean_returns(each, attracted)) for each in policies))
 
 
-def _by_features(features: Array) -> tuple[Array, Array, Array]:
+def by_features(features: Array) -> tuple[Array, Array, Array]:
     """Attractions [R, N], and the new and the old policy [R, 120], of features [R, 4]."""
     tastes, noise = (features @ _table(seed, rows=4) / 2 for seed in (5, 6))
     old = (tastes + noise) / 2
