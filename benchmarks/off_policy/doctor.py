@@ -29,7 +29,7 @@ from recsim_tf.support.verdicts import NOT_BELIEVABLE, WITH_CARE
 _HELD = 0.9
 _NUM_REPLICATES = 50
 # Worlds in which the sessions are right, and the estimate or the policy is at fault.
-_NOT_OF_LOGS = ("R1", "R14")
+_NOT_OF_LOGS = ("R14",)
 
 
 class _Shares(NamedTuple):

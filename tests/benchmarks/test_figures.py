@@ -215,7 +215,7 @@ def reply(world, log, question, word, figures=None):
 def test_false_alarms_are_shares_of_the_logs_whose_question_loses_its_word():
     areas = SimpleNamespace(auc=0.52), SimpleNamespace(auc=0.5)
     z_scores = {"a": {"z_score": 1.0}, "b": {"z_score": -2.5}}, {"a": {"z_score": -1.9}}
-    replies = [reply("memory", 0, name, BELIEVABLE) for name in ("generalises", "order")]
+    replies = [reply("memory", 0, name, BELIEVABLE) for name in ("generalises", "order", "offers")]
     for log, word in enumerate((BELIEVABLE, NOT_BELIEVABLE, CANNOT_TELL, WITH_CARE)):
         replies.append(reply("memory", log, "predicts", word))
     for log in (0, 1):
