@@ -12,9 +12,7 @@ from recsim_tf.fitting.methods.particles import Particles
 from recsim_tf.fitting.parameters.parameter import Parameter, hierarchical_normal
 from recsim_tf.fitting.report import write_report
 from recsim_tf.fitting.report.figures import plot
-from recsim_tf.fitting.sampling.nuts import NUTS
-from recsim_tf.fitting.sampling.posterior import sample_parameters
-from recsim_tf.fitting.sampling.session_draws import sample_sessions
+from recsim_tf.fitting.sampling import NUTS, sample_parameters, sample_sessions
 from recsim_tf.fitting.saving.fitted_model import FittedModel
 from recsim_tf.fitting.saving.models import load_model, save_model
 from recsim_tf.fitting.searches.folder import Checkpoints

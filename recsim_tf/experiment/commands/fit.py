@@ -20,7 +20,7 @@ from recsim_tf.fitting.estimates import named_elements
 from recsim_tf.fitting.fit import FitResult
 from recsim_tf.fitting.parameters.parameter import element
 from recsim_tf.fitting.report import render
-from recsim_tf.fitting.sampling.posterior import ParameterPosterior
+from recsim_tf.fitting.sampling import ParameterPosterior
 from recsim_tf.fitting.validation import learners
 from recsim_tf.fitting.validation.statistics import LEAST_REPLICATES
 from recsim_tf.logs import Log, from_episodes, stream_episodes

@@ -3,7 +3,7 @@ more and more (Del Moral et al. 2006, "Sequential Monte Carlo samplers").
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -101,7 +101,7 @@ def move(
 
 
 def anneal(
-    move: Callable[..., Any],
+    move: Callable[..., tuple[AnnealedChains, tf.Tensor]],
     chains: AnnealedChains,
     num_rises: int,
     num_moves: int,
@@ -112,17 +112,15 @@ def anneal(
     """Chains of the posterior from those of the prior that `chains_of` makes, and log-likelihoods.
     The inverse temperature rises from `first`.
 
-    `move` is compiled, with the arguments of `move` below from the second on; what it gives besides
-    is left out. The log-likelihoods [S] are an estimate by annealed importance: the sum over the
-    rises of the logs of the chains' mean weights (Neal 2001, "Annealed importance sampling").
+    `move` is compiled, with the arguments of `move` above from the second on. The log-likelihoods
+    [S] are an estimate by annealed importance: the sum over the rises of the logs of the chains'
+    mean weights (Neal 2001, "Annealed importance sampling").
     """
     log_likelihood = np.zeros(chains.step_sizes.shape)
     seeds = random.split_seed(random.as_seed(seed), num_rises)
     for number in progress_bar(range(num_rises), show=progress, desc="annealing", unit=" rises"):
         beta = tf.cast(inverse_temperature(number, num_rises, first), chains.beta.dtype)
-        chains, log_weights, *_ = traced_call(
-            move, chains, beta, tf.constant(num_moves), seeds[number]
-        )
+        chains, log_weights = traced_call(move, chains, beta, tf.constant(num_moves), seeds[number])
         log_likelihood += log_weights
     return chains, log_likelihood
 

@@ -122,7 +122,7 @@ class ChainObjective(Objective):
         self.latents = f"{self._latents.described} drawn by {num_chains} chains of each session"
         self.chains = AnnealedChains(*map(tf.Variable, start))
         wrap = compiled(jit_compile=jit_compile)
-        self._iterate = wrap(self._moved)
+        self._move = wrap(self._moved)
         self._scores_of = wrap(self._row_scores)
         self._complete = wrap(self._complete_gradients)
         self._likelihood = wrap(lambda at: self._latents.log_parts(at, self._scorer())[1])
@@ -135,20 +135,16 @@ class ChainObjective(Objective):
         for variable, value in zip(self.chains, chains, strict=True):
             variable.assign(value)
 
-    def move(self, beta: float, num_moves: int, seed: Seed) -> tuple[float, list[np.ndarray]]:
-        """Lets the chains go on at an inverse temperature that may have risen, see
-        `annealing.move`. Returns what `total` does.
+    def move(self, beta: float, num_moves: int, seed: Seed) -> None:
+        """Continues the chains at an inverse temperature, which may have risen; see
+        `annealing.move`.
         """
         chains = AnnealedChains(*map(tf.convert_to_tensor, self.chains))
-        chains, _, value, gradients = traced_call(
-            self._iterate,
-            chains,
-            tf.cast(beta, chains.beta.dtype),
-            tf.constant(num_moves),
-            random.as_seed(seed),
+        beta = tf.cast(beta, chains.beta.dtype)
+        chains, _ = traced_call(
+            self._move, chains, beta, tf.constant(num_moves), random.as_seed(seed)
         )
         self._assign(chains)
-        return float(value), [gradient.numpy() for gradient in gradients]
 
     def first_inverse_temperature(self, chains: AnnealedChains | None = None) -> float:
         """The inverse temperature at which the likelihoods of the chains of a session differ by
@@ -176,9 +172,9 @@ class ChainObjective(Objective):
         prior_seed, seed = random.split_seed(random.as_seed(self._seed), 2)
         # Innovations begin at those of a first step.
         moves = tf.constant(_PRIOR_MOVES)
-        chains, *_ = traced_call(self._iterate, chains, chains.beta, moves, prior_seed)
+        chains, _ = traced_call(self._move, chains, chains.beta, moves, prior_seed)
         first = self.first_inverse_temperature(chains)
-        _, by_session = annealing.anneal(self._iterate, chains, _RISES, _MOVES, seed, first=first)
+        _, by_session = annealing.anneal(self._move, chains, _RISES, _MOVES, seed, first=first)
         return float(np.sum(by_session))
 
     def known_log_density(self) -> float:
@@ -199,16 +195,10 @@ class ChainObjective(Objective):
         seed = random.as_seed(self._seed)
         return annealing.chains_of(simulator, self._sessions, self.num_chains, seed)
 
-    def _moved(
-        self, chains: AnnealedChains, beta: tf.Tensor, num_moves: tf.Tensor, seed: tf.Tensor
-    ):
-        scorer = self._scorer()
-
-        def parts(positions):
-            return self._latents.log_parts(positions, scorer)
-
-        chains, log_weights = annealing.move(parts, chains, beta, num_moves, seed)
-        return chains, log_weights, *self._complete_gradients(chains.positions)
+    def _moved(self, chains: AnnealedChains, *options: tf.Tensor) -> tuple:
+        """See `annealing.move`."""
+        parts = functools.partial(self._latents.log_parts, scorer=self._scorer())
+        return annealing.move(parts, chains, *options)
 
     def _complete_gradients(self, positions: tf.Tensor):
         def total():

@@ -9,6 +9,11 @@ import numpy as np
 
 from recsim_tf.core.base.arguments import checked, configurable
 from recsim_tf.core.base.ranges import Range
+from recsim_tf.fitting.methods.session_gradients import (
+    ScoresUnknownError,
+    check_session_scores,
+    session_scores,
+)
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from recsim_tf.fitting.parameters.unconstrained import flatten
 from recsim_tf.fitting.searches.objective import Objective
@@ -59,7 +64,7 @@ class Scores(Uncertainty):
     """
 
     def of(self, objective: Any) -> Callable[[], np.ndarray]:
-        objective.check_scores()
+        check_session_scores(objective)
         return lambda: _scores_information(objective)
 
 
@@ -91,13 +96,9 @@ class ScoresOrCurvature(Uncertainty):
         return information
 
 
-class ScoresUnknownError(ValueError):
-    """The scores of single sessions are not known."""
-
-
 def _scores_information(objective: Any) -> np.ndarray:
     """The sum of the outer products of the scores, see `Scores`. Raises a ScoresUnknownError."""
-    scores = objective.session_scores()
+    scores = session_scores(objective)
     return scores.T @ scores + _prior_information(objective.fitted)
 
 

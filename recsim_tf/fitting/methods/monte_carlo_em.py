@@ -1,13 +1,11 @@
 """Monte Carlo expectation maximisation, the search of `Chains`."""
 
 import dataclasses
-from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import tensorflow as tf
 
-from recsim_tf.core import random
 from recsim_tf.core.base.arguments import (
     Count,
     Positive,
@@ -85,7 +83,7 @@ class MonteCarloEM(Search):
         optimizer.build(objective.variables)
         objective.begin()
         first_temperature = objective.first_inverse_temperature()
-        block = _Block(objective.variables)
+        block = _Block(len(objective.fitted.flat()))
         # With the best parameters go the chains that belong to them.
         searched = [*objective.variables, *objective.chains]
         state = SearchState(problem.checkpoints, searched, optimizer=optimizer, block=block)
@@ -96,11 +94,9 @@ class MonteCarloEM(Search):
         ) as bar:
             while not progress.finished:
                 number = len(history)
-                value, gradients = objective.move(
-                    inverse_temperature(number, self.annealing, first_temperature),
-                    self.num_moves,
-                    random.as_seed(int(seeds[number])),
-                )
+                beta = inverse_temperature(number, self.annealing, first_temperature)
+                objective.move(beta, self.num_moves, int(seeds[number]))
+                value, gradients = objective.total()
                 _, prior_gradients = objective.fitted.log_prior_and_gradients()
                 if not np.isfinite(value):
                     state.keep(progress.objective, number)
@@ -112,7 +108,7 @@ class MonteCarloEM(Search):
                 mean = value / objective.num_steps
                 state.add({"step": number, "log_likelihood": mean, "acceptance": acceptance})
                 if number >= self.annealing:
-                    block.add(gradients)
+                    block.add(objective.fitted.flat(), flatten(gradients))
                 is_last = number + 1 == self.iterations
                 if block.count == _BLOCK or is_last:
                     self._end_block(state, block, objective, is_last)
@@ -145,16 +141,15 @@ class MonteCarloEM(Search):
 
 
 class _Block(tf.Module):
-    """The parameters and the gradients of some iterations, for their means.
+    """The unconstrained parameters and the gradients of some iterations, for their means.
 
     Args:
-      variables: the parameters.
+      size: P, the number of parameters.
     """
 
-    def __init__(self, variables: Sequence[tf.Variable]):
+    def __init__(self, size: int):
         super().__init__()
-        self._variables = variables
-        self._sums = [tf.Variable(tf.zeros_like(variable)) for variable in [*variables] * 2]
+        self._sums = tf.Variable(np.zeros([2, size]))
         self._count = tf.Variable(0)
 
     @property
@@ -162,18 +157,17 @@ class _Block(tf.Module):
         """Iterations that were added."""
         return int(self._count)
 
-    def add(self, gradients: Sequence[np.ndarray]) -> None:
-        """Adds the present parameters and the gradient there."""
-        for total, value in zip(self._sums, [*self._variables, *gradients], strict=True):
-            total.assign_add(value)
+    def add(self, parameters: np.ndarray, gradient: np.ndarray) -> None:
+        """Adds parameters and the gradient there, float64 [P] each."""
+        self._sums.assign_add([parameters, gradient])
         self._count.assign_add(1)
 
-    def take(self) -> tuple[np.ndarray, np.ndarray]:
-        """The means of parameters and gradients, [P] each, of a block that begins anew then."""
-        means, gradients = np.split(flatten([each.numpy() for each in self._sums]) / self.count, 2)
-        for variable in (*self._sums, self._count):
+    def take(self) -> np.ndarray:
+        """The means of parameters and gradients, float64 [2, P], of a block that begins anew."""
+        means = self._sums.numpy() / self.count
+        for variable in (self._sums, self._count):
             variable.assign(tf.zeros_like(variable))
-        return means, gradients
+        return means
 
 
 def _distance(gradient: np.ndarray, information: np.ndarray) -> float:

@@ -8,11 +8,14 @@ import tensorflow as tf
 
 from recsim_tf.core.runs.execution import compiled, traced_call
 from recsim_tf.fitting.methods.batching import Batch
-from recsim_tf.fitting.methods.information import ScoresUnknownError
 
 # How far scores may differ between two weightings of the sessions, as a part of the largest one.
 _SCORE_TOLERANCE = 1e-3
 _ADVICE = "uncertainty must be Curvature() or None"
+
+
+class ScoresUnknownError(ValueError):
+    """The scores of single sessions are not known."""
 
 
 def check_session_scores(objective: Any) -> None:
@@ -24,13 +27,14 @@ def session_scores(objective: Any) -> np.ndarray:
     """The gradient of each session's log-likelihood in the unconstrained parameters.
 
     Args:
-      objective: a `SessionsObjective` whose parameters are scalars.
+      objective: a `SessionsObjective`.
 
     Returns:
       float64 [S, P].
 
     Raises:
-      ScoresUnknownError: for parameters that a model does not read as one value for each user.
+      ScoresUnknownError: where draws sum something out, for tables, and for parameters that a model
+        does not read as one value for each user.
     """
     return objective.in_order(_named(objective)).astype(np.float64)
 
@@ -39,6 +43,8 @@ def _named(objective: Any) -> Iterator[tuple[Batch, np.ndarray]]:
     """The scores by batch. Raises a ScoresUnknownError that names the parameters whose copies a
     model takes for something else, as where it reads a number as a vector of no declared rank.
     """
+    if objective.is_estimate:
+        raise ScoresUnknownError(f"{_ADVICE} where draws sum something out, got Scores()")
     names = list(objective.fitted.parameters)
     if any(map(np.ndim, objective.fitted.values().values())):
         raise ScoresUnknownError(f"{_ADVICE} for parameters that are tables, got Scores()")

@@ -20,12 +20,7 @@ from recsim_tf.core.runs.execution import (
 )
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.fitting.methods.batching import Batch, Batches, Choice, Chosen, together
-from recsim_tf.fitting.methods.information import (
-    Curvature,
-    ScoresOrCurvature,
-    ScoresUnknownError,
-    Uncertainty,
-)
+from recsim_tf.fitting.methods.information import Curvature, ScoresOrCurvature, Uncertainty
 from recsim_tf.fitting.methods.method import Method
 from recsim_tf.fitting.methods.scores import (
     KNOWN,
@@ -37,7 +32,6 @@ from recsim_tf.fitting.methods.scores import (
     hidden_parts,
     is_some_known,
 )
-from recsim_tf.fitting.methods.session_gradients import check_session_scores, session_scores
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from recsim_tf.fitting.parameters.unconstrained import differentiated, flatten
 from recsim_tf.fitting.searches.lbfgs import LBFGS
@@ -296,11 +290,11 @@ class SessionsObjective(BatchObjective):
     @property
     def _reported_seed(self) -> Seed:
         """The seed of the draws under which the likelihood is reported."""
-        return random.split_seed(self.seed, 4)[3] if self._session_score.is_estimate else self.seed
+        return random.split_seed(self.seed, 4)[3] if self.is_estimate else self.seed
 
     def under_fresh_draws(self) -> Fresh:
         """See `Objective.under_fresh_draws`."""
-        if not self._session_score.is_estimate:
+        if not self.is_estimate:
             return super().under_fresh_draws()
         log_likelihood, counts = self._scored_by_session(
             self._fresh_log_likelihoods, self._reported_seed
@@ -311,27 +305,13 @@ class SessionsObjective(BatchObjective):
 
     def climbed(self) -> float | None:
         """See `Objective.climbed`. Minibatches have draws of their own."""
-        has_same_draws = self._session_score.is_estimate and isinstance(self._search, LBFGS)
+        has_same_draws = self.is_estimate and isinstance(self._search, LBFGS)
         return self.value() if has_same_draws else None
 
-    def check_scores(self) -> None:
-        """Raises the error of `session_scores`."""
-        self._require_exact()
-        check_session_scores(self)
-
-    def session_scores(self) -> np.ndarray:
-        """The gradient of the log-likelihood of each session in the unconstrained parameters,
-        float64 [S, P]. Raises a ScoresUnknownError where it is not known exactly.
-        """
-        self._require_exact()
-        return session_scores(self)
-
-    def _require_exact(self) -> None:
-        if self._session_score.is_estimate:
-            raise ScoresUnknownError(
-                "uncertainty must be Curvature() or None where draws sum something out, got"
-                " Scores()"
-            )
+    @property
+    def is_estimate(self) -> bool:
+        """Tells whether draws sum something out."""
+        return self._session_score.is_estimate
 
     def squared_scores(self) -> np.ndarray:
         """See `Objective.squared_scores`. The gradient of the sum over sessions with signs at

@@ -12,7 +12,7 @@ from recsim_tf.experiment.commands.fit import estimates_table
 from recsim_tf.experiment.config import load
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.fitting import load_model
-from recsim_tf.fitting.sampling.posterior import ParameterPosterior
+from recsim_tf.fitting.sampling import ParameterPosterior
 from tests.experiment.tiny_runs import succeed
 
 CONFIG = """

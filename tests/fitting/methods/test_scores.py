@@ -10,6 +10,7 @@ from recsim_tf.environments.drifting_taste import Catalogue, DriftingTasteUsers,
 from recsim_tf.fitting import LBFGS, Curvature, Parameter, Scores
 from recsim_tf.fitting.methods.exact import Exact
 from recsim_tf.fitting.methods.information import ScoresOrCurvature
+from recsim_tf.fitting.methods.session_gradients import session_scores
 from recsim_tf.fitting.methods.session_method import SessionsObjective
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from recsim_tf.logs import simulated_log
@@ -69,7 +70,7 @@ def test_scores_are_the_gradients_of_single_sessions(simulator, names, num_sessi
     fitted = FittedSimulator(simulator, {f"users.{name}": Parameter() for name in names})
     likelihood = Exact(search=LBFGS(batch_size=batch_size)).objective(fitted, log)
     np.testing.assert_allclose(
-        likelihood.session_scores(), by_differences(likelihood), rtol=1e-6, atol=1e-7
+        session_scores(likelihood), by_differences(likelihood), rtol=1e-6, atol=1e-7
     )
 
 

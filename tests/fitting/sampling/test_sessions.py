@@ -5,7 +5,7 @@ from recsim_tf.core.simulator import Simulator
 from recsim_tf.environments.intents import IntentUsers, intents
 from recsim_tf.fitting import NUTS
 from recsim_tf.fitting.methods.exact import session_log_prob
-from recsim_tf.fitting.sampling.session_draws import sample_sessions
+from recsim_tf.fitting.sampling import sample_sessions
 from recsim_tf.logs import from_trajectory, simulated_log
 from tests.fitting.sessions import evolution, exploration, rollout, satisfaction
 from tests.refusals import assert_refused

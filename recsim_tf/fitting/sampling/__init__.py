@@ -1,1 +1,0 @@
-"""Draws from posteriors of parameters and of sessions, by the No-U-Turn sampler."""
