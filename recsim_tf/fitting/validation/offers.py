@@ -48,7 +48,7 @@ class Offer(NamedTuple):
 class Offers:
     """Does it offer the documents of the log?"""
 
-    name, title, needs_held_out = "offers", "Does it offer the documents of the log?", False
+    name, title, needs_held_out = "offers", "Does it offer the documents of the log?", True
 
     def ask(self, context: Context) -> Answer:
         """Draws candidates from the document model, and compares them with the log's."""

@@ -160,7 +160,7 @@ def validate(
       train: the sessions that the fit saw, from which guesses learn.
       held_out: sessions of other users, none of which is in `train`; None to ask of a half of
         `train`, while guesses learn from the other half. Then, and where users or sessions are also
-        in training, only the fifth and sixth answer may be "believable".
+        in training, only the sixth answer may be "believable".
       questions: those to ask, each with `name`, `title`, `needs_held_out` and `ask(context)`.
       given: earlier steps of the sessions held out, row by row, which are known and not predicted.
       refit: a function (log, fixed) -> simulator, which fits the models to a log with these values

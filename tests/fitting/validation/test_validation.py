@@ -1,4 +1,4 @@
-"""Fitted simulators put to six questions."""
+"""Fitted simulators put to seven questions."""
 
 import functools
 import json
@@ -64,7 +64,7 @@ def words(found):
 
 @pytest.mark.slow
 def test_the_simulator_that_made_a_log_is_believable(found):
-    asked = {"predicts", "reproduces", "classifier", "generalises"}
+    asked = {"predicts", "reproduces", "classifier", "offers", "generalises"}
     assert words(found) == {**dict.fromkeys(found, CANNOT_TELL), **dict.fromkeys(asked, BELIEVABLE)}
     assert found["predicts"].figures.scores["frequency"].gain.value > 0
     assert found["classifier"].figures.auc < 0.55
@@ -372,7 +372,7 @@ def test_figures_are_json_and_the_page_has_a_section_for_each_question(found):
     text = page("A validation", sections(found))
     for title in found.titles.values():
         assert f"<h2>{title}</h2>" in text
-    assert str(found).count("\n") == 5
+    assert str(found).count("\n") == 6
 
 
 def test_wrong_arguments_are_told(logs):
@@ -391,7 +391,7 @@ def test_a_validation_is_a_frame_a_table_and_a_figure_of_a_notebook(found):
     assert frame.loc[0, "value"] == found["predicts"].figures.scores["frequency"].gain.value
     assert frame.loc[3, "standard error"] == found["classifier"].figures.standard_error
     assert np.isnan(frame.loc[1, "value"])
-    assert found._repr_html_().count("<tr>") == 7
+    assert found._repr_html_().count("<tr>") == 8
     labels = [axes.get_xlabel() for axes in fitting.plot(found).axes]
     assert labels[0] == "predicted click probability"
     assert "area under the curve" in labels
