@@ -34,7 +34,7 @@ def test_a_fit_is_validated_on_what_it_did_not_see(tmp_path, config, capfd):
     )
     output = succeed(capfd, "validate", f"--root_dir={run}", *options)
     content = json.loads((run / "validation.json").read_text())
-    assert (content["num_sessions"], len(content["findings"])) == (60, 6)
+    assert (content["num_sessions"], len(content["findings"])) == (60, 7)
     assert content["order"]["gain"]["value"] is not None
     page = read_page(run / "report.html")
     for finding in content["findings"]:

@@ -20,6 +20,7 @@ SECTIONS = [
     *("Does it predict?", "Does it know order?", "Does it look alike?"),
     *(
         "Can a classifier tell simulated from logged sessions?",
+        "Does it offer the documents of the log?",
         "Does it generalise to sessions it was not fitted to?",
     ),
     "Is what is chosen by it better?",
