@@ -11,7 +11,6 @@ from recsim_tf.logs.log import DRAWS, Log, Sessions, session_digests
 
 _LENGTH = 1000
 _ERRORS = 4.0  # standard errors by which more sessions are equal than by chance
-_FEWEST_EQUAL = 5
 
 
 @checked
@@ -22,7 +21,8 @@ def fingerprint(log: Any) -> np.ndarray:
 
     `ope.evaluate` refuses a policy with such an attribute where the log that judges it has sessions
     of the fingerprint. Models of `fitting.fit` have the fingerprint of their log as `fitted_to`,
-    and hand it on to the agents that `Training` trains in them.
+    and hand it on to the agents that `Training` trains in them. Somebody who has a session with its
+    id can tell whether it is in the sample.
 
     Args:
       log: a `Log`, a log in pieces such as a `LogStream`, or the result of a reader.
@@ -61,13 +61,29 @@ def share_learned(learned_from: Any, log: Sessions) -> float:
     is_complete = len(known) < _LENGTH
     number = len(known) if is_complete else len(known) * 2.0**64 / float(known[-1])
     sample = hashes if is_complete else hashes[hashes <= known[-1]]
-    equal = int(np.isin(sample, known).sum())
-    _, counts = np.unique(hashes, return_counts=True)
-    repeated = counts[counts > 1].sum() / len(hashes)
-    by_chance = len(sample) * min(1.0, repeated * max(number / len(hashes), 1.0))
-    if equal < _FEWEST_EQUAL or equal <= by_chance + _ERRORS * np.sqrt(by_chance + 1):
-        return 0.0
-    return equal / len(sample)
+    repeated = float(np.mean(_is_repeated(hashes))) * max(number / len(hashes), 1.0)
+    return _number_in_both(sample, known, repeated) / max(len(sample), 1)
+
+
+def sessions_in_both(first: Log, second: Log) -> int:
+    """The number of sessions of the second log whose draws are those of a session of the first. It
+    is 0 where as many may be equal by chance, as short sessions are.
+    """
+    known = session_digests(first)
+    return _number_in_both(session_digests(second), known, float(np.mean(_is_repeated(known))))
+
+
+def _number_in_both(hashes: np.ndarray, known: np.ndarray, share_by_chance: float) -> int:
+    """The number of hashes that are among known ones, or 0 where chance may make as many."""
+    equal = int(np.isin(hashes, known).sum())
+    by_chance = len(hashes) * min(1.0, share_by_chance)
+    return equal if equal > by_chance + _ERRORS * np.sqrt(by_chance + 1) else 0
+
+
+def _is_repeated(hashes: np.ndarray) -> np.ndarray:
+    """Tells of each hash whether another one is equal, bool [S]."""
+    _, rows, counts = np.unique(hashes, return_inverse=True, return_counts=True)
+    return counts[rows] > 1
 
 
 def _hashes(log: Log) -> np.ndarray:

@@ -5,10 +5,13 @@ import pytest
 import tensorflow as tf
 
 import recsim_tf
+from recsim_tf import logs, ope
+from recsim_tf.agents.layers import FixedLengthHistory
 from recsim_tf.agents.reinforce import create_reinforce
 from recsim_tf.agents.shared.exploration import Exploration
 from recsim_tf.agents.slate_q import SlateQTargets, create_slate_q
 from recsim_tf.evaluation import Evaluation
+from recsim_tf.policies import random_policy
 from recsim_tf.training import Iteration, Training
 from recsim_tf.training.devices import Devices
 
@@ -21,9 +24,9 @@ def _simulator(slate_size=2):
     return recsim_tf.make("InterestEvolution-v1", slate_size=slate_size, num_candidates=5)
 
 
-def _training(slate_size=2, **arguments):
+def _training(slate_size=2, simulator=None, **arguments):
     return Training(
-        _simulator(slate_size),
+        simulator or _simulator(slate_size),
         functools.partial(
             create_slate_q,
             targets=SlateQTargets(gamma=0.9),
@@ -129,3 +132,22 @@ def test_after_a_run_that_failed_the_next_one_says_so(monkeypatch):
 def test_too_few_steps_before_learning_are_refused():
     with pytest.raises(ValueError, match="num_iterations must be an integer of at least 2, got 0"):
         _training().collect(0)
+
+
+def test_a_policy_is_not_judged_by_the_log_that_its_environment_was_fitted_to():
+    simulator = _simulator()
+    live = random_policy(simulator)
+    trajectory = simulator.rollout(live, num_users=60, num_steps=3, seed=0)
+    log = logs.from_trajectory(trajectory, simulator, logging=live)
+    simulator.fitted_to = logs.fingerprint(log)
+    layers = (FixedLengthHistory(2),)
+    for training in (_training(simulator=simulator), _training(simulator=simulator, layers=layers)):
+        result = ope.evaluate(
+            training.policy,
+            log,
+            ("simulated",),
+            model=simulator,
+            logging=live,
+            num_simulated=60,
+        )
+        assert "learned from this log" in result["simulated"].verdict.reason

@@ -44,6 +44,7 @@ class ClosedLoop:
         self.users_leave = self._logged.users_leave
         self.innovations_are_latent = self._logged.innovations_are_latent
         self.initial_is_latent = self._logged.initial_is_latent
+        self.vectors = self._logged.vectors
         plan = SessionPlan(simulator, log, log.num_sessions, given_session=False)
         simulator = plan.simulator
         check_policy_of(simulator, logging)

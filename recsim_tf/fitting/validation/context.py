@@ -19,14 +19,13 @@ from recsim_tf.fitting.validation.closed_loop import ClosedLoop
 from recsim_tf.fitting.validation.events import Events
 from recsim_tf.fitting.validation.outcomes import Outcomes, Simulations, ids_of
 from recsim_tf.fitting.validation.resimulation import Resimulation
-from recsim_tf.logs.fingerprints import share_learned
-from recsim_tf.logs.log import Log, session_digests, users_of
+from recsim_tf.logs.fingerprints import sessions_in_both, share_learned
+from recsim_tf.logs.log import Log, users_of
 
 # Fits the models to a log, with these values of parameters fixed.
 Refit: TypeAlias = Callable[[Log, Mapping[str, Any]], Simulator]
 
 _FEWEST_SESSIONS, _FEWEST_CLICKS = 50, 20
-_ERRORS = 4.0  # standard errors of a number of sessions that are equal by chance
 
 
 class Context:
@@ -182,17 +181,6 @@ class Context:
             return np.zeros(log.shown.shape, bool)
         choices = predict_choices(self.simulator, log, self.batch_size, num_draws=1)
         return logged_clicks(choices, log)
-
-
-def sessions_in_both(fitted: Log, held_out: Log) -> int:
-    """The number of sessions held out whose content is that of a fitted session. It is 0 where as
-    many may be equal by chance, as short sessions are.
-    """
-    digests, counts = np.unique(session_digests(fitted), return_counts=True)
-    equal = int(np.isin(session_digests(held_out), digests).sum())
-    # As fitted sessions are equal to each other.
-    by_chance = held_out.num_sessions * counts[counts > 1].sum() / counts.sum()
-    return equal if equal > by_chance + _ERRORS * np.sqrt(by_chance + 1) else 0
 
 
 def _is_of_one_user(log: Log) -> bool:

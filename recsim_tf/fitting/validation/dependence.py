@@ -1,8 +1,9 @@
 """Dependence of clicks within sessions, documents and steps."""
 
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from recsim_tf.fitting.validation.outcomes import Outcomes
 
@@ -51,20 +52,25 @@ def surprises(outcomes: Outcomes, expected: np.ndarray) -> np.ndarray:
 
 
 def dependence(
-    outcomes: Outcomes, past: Outcomes, expected: np.ndarray, expected_of_past: np.ndarray
+    outcomes: Outcomes,
+    past: Outcomes,
+    expected: np.ndarray,
+    expected_of_past: np.ndarray,
+    vectors: Any = (),
 ) -> dict[str, float]:
     """Statistics by name: sessions without a click, the spread of click rates of documents, the
     click rate of documents that were clicked before in the session, also over the rate of others
-    that were shown before, the product of the surprises at a document in both halves of a session,
-    the product of the surprises of neighbouring steps, and the correlation of a step's surprise,
-    amounts and clicks on what is popular with their means before. 0 for a statistic that is not
-    defined.
+    that were shown before, the products of the tastes that both halves of a session and
+    neighbouring steps show, the product of the surprises of neighbouring steps, and the correlation
+    of a step's surprise, amounts and clicks on what is popular with their means before. 0 for a
+    statistic that is not defined.
 
     Args:
       outcomes: the outcomes of a log, or of a simulation of it.
       past: the outcomes of the steps before each step: the log's where each step is simulated given
         the logged ones, else `outcomes`.
       expected, expected_of_past: the `popularity` [S, T, K] of their documents in the log.
+      vectors: the vectors of the documents by id, float [D, F]; () where they have none.
     """
     clicked, counted, active = outcomes.clicked > 0, outcomes.counted, outcomes.active
     is_first = clicked.any(axis=2) & ~(np.cumsum(_before(past.clicks > 0), axis=1) > 0) & active
@@ -83,9 +89,7 @@ def dependence(
                 rates[0] / rates[1] if rates[1] else 0.0
             )
         if active.shape[1] > 1:
-            of_log["surprises_at_a_document_in_both_halves/product"] = _product_of_halves(
-                outcomes, past, expected, expected_of_past
-            )
+            of_log |= _products_of_tastes(outcomes, past, expected, expected_of_past, vectors)
     if active.shape[1] > 1:
         pairs = active[:, 1:]
         surprise, before = surprises(outcomes, expected), surprises(past, expected_of_past)
@@ -135,38 +139,57 @@ def seen_before(past: Outcomes) -> tuple[np.ndarray, np.ndarray]:
     return clicked_before, passed_before
 
 
-class _Shows(NamedTuple):
-    """Documents shown in a half of the sessions, sorted by session and document."""
-
-    of: np.ndarray  # int64 [M], a number for each pair of a session and a document
-    surprise: np.ndarray  # float64 [M], the click beyond the document's rate
-
-
-def _product_of_halves(
-    outcomes: Outcomes, past: Outcomes, expected: np.ndarray, expected_of_past: np.ndarray
-) -> float:
-    """The mean product of the surprise at a document in the second half of a session and its mean
-    surprise at the same document in the first half. Tastes that stay make it positive.
+def _products_of_tastes(
+    outcomes: Outcomes,
+    past: Outcomes,
+    expected: np.ndarray,
+    expected_of_past: np.ndarray,
+    vectors: Any,
+) -> dict[str, float]:
+    """The mean products of the tastes that clicks show in both halves of a session, and at
+    neighbouring steps. Tastes that stay make both alike.
     """
-    middle = (past.length[:, np.newaxis] + 1) // 2
-    is_early = np.arange(past.active.shape[1]) < middle
-    early = _shows(past, expected_of_past, is_early)
-    late = _shows(outcomes, expected, ~is_early)
-    known, rows = np.unique(early.of, return_inverse=True)
-    if not len(known) or not len(late.of):
-        return 0.0
-    means = np.bincount(rows, early.surprise) / np.bincount(rows)
-    place = np.minimum(np.searchsorted(known, late.of), len(known) - 1)
-    recurs = known[place] == late.of
-    return float((means[place] * late.surprise)[recurs].mean()) if recurs.any() else 0.0
+    num_sessions, num_steps = past.active.shape
+    session, step = np.indices(past.active.shape)
+    is_early = step < (past.length[:, np.newaxis] + 1) // 2
+    moment = session * num_steps + step
+    of_name = {
+        "tastes_in_both_halves/product": (session, session, is_early, ~is_early),
+        "tastes_of_neighbouring_steps/product": (
+            moment + 1,
+            moment,
+            step < num_steps - 1,
+            step > 0,
+        ),
+    }
+    products = {}
+    for name, (earlier, later, is_earlier, is_later) in of_name.items():
+        before = _tastes(past, expected_of_past, earlier, is_earlier, vectors)
+        now = _tastes(outcomes, expected, later, is_later, vectors)
+        products[name] = float(before.multiply(now).sum() / num_sessions)
+    return products
 
 
-def _shows(outcomes: Outcomes, expected: np.ndarray, steps: np.ndarray) -> _Shows:
-    """The documents shown at some steps, bool [S, T]."""
+def _tastes(
+    outcomes: Outcomes, expected: np.ndarray, rows: np.ndarray, steps: np.ndarray, vectors: Any
+) -> csr_array:
+    """The sums of the vectors of documents, weighted by the clicks beyond the documents' rates,
+    [S * T, F]. Documents without vectors are directions of their own.
+
+    Args:
+      outcomes, expected: the outcomes, and the `popularity` of their documents.
+      rows: int [S, T], the row to which the documents of a step belong.
+      steps: bool [S, T], the steps that count.
+      vectors: see `dependence`.
+    """
     counted = outcomes.counted & steps[:, :, np.newaxis]
-    session, _, _ = np.nonzero(counted)
-    surprise = (outcomes.clicked > 0) - expected
-    return _Shows(session * 2**32 + outcomes.documents[counted].astype(np.int64), surprise[counted])
+    row = np.broadcast_to(rows[:, :, np.newaxis], counted.shape)[counted]
+    surprise, ids = ((outcomes.clicked > 0) - expected)[counted], outcomes.documents[counted]
+    if isinstance(vectors, tuple):
+        return csr_array((surprise, (row, ids)), shape=(rows.size, np.iinfo(np.int32).max))
+    known = ids < len(vectors)
+    shape = rows.size, len(vectors)
+    return csr_array(csr_array((surprise[known], (row[known], ids[known])), shape=shape) @ vectors)
 
 
 def _clicks_on_the_popular(outcomes: Outcomes, expected: np.ndarray) -> np.ndarray:

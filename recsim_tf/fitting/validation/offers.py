@@ -115,7 +115,7 @@ def _candidates(simulator: Simulator, log: Log, seed: tf.Tensor) -> np.ndarray:
     """Draws of candidates of as many sessions and steps as the log has, [S, T, N, ...]."""
     fewest = simulator.fewest_users
     num_users = simulator.num_users or -(-log.num_sessions // fewest) * fewest
-    # Draws that begin sessions anew stand for those of sessions that have ended.
+    # After the end of a session candidates are drawn as before.
     trajectory = simulator.rollout(random_policy(simulator), num_users, log.max_length, seed)
     (first,) = tf.nest.flatten(trajectory.initial.candidates)
     steps = [first.numpy()[np.newaxis]]

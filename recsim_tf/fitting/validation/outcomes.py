@@ -62,6 +62,26 @@ def ids_of(documents: Nest) -> Any:
     return np.asarray(leaves[0]) if is_ids else ()
 
 
+def vectors_of(simulator: Simulator, log: Log) -> Any:
+    """The numbers that describe the documents of a log to its users, by id, float64 [D, F], in
+    units of their standard deviations; () where documents are no ids, or change.
+    """
+    ids, documents = ids_of(log.documents), simulator.documents
+    if isinstance(ids, tuple) or documents.has_state or tf.nest.flatten(log.hidden):
+        return ()
+    number = tf.range(int(ids[log.shown].max(initial=0)) + 1, dtype=tf.int32)
+    shown = documents.show(documents.describe(number[tf.newaxis], ()), ())
+    columns = [
+        np.reshape(leaf, [len(number), -1]).astype(np.float64)
+        for leaf in tf.nest.flatten(shown)
+        if leaf.dtype.is_floating
+    ]
+    if not columns:
+        return ()
+    vectors = np.concatenate(columns, axis=1)
+    return (vectors - vectors.mean(axis=0)) / np.maximum(vectors.std(axis=0), 1e-9)
+
+
 class Simulations(Protocol):
     """Sessions of a log, and simulations of them, in which users who are hidden are drawn.
 
@@ -72,6 +92,7 @@ class Simulations(Protocol):
       users_leave: whether users can leave in the models.
       innovations_are_latent: whether the log lacks the users' innovations.
       initial_is_latent: whether sessions of the log lack initial draws.
+      vectors: see `vectors_of`.
     """
 
     log: Log
@@ -79,6 +100,7 @@ class Simulations(Protocol):
     users_leave: bool
     innovations_are_latent: bool
     initial_is_latent: bool
+    vectors: Any
 
     def observed(self, seed: Seed = 0) -> Outcomes:
         """The outcomes of the log."""

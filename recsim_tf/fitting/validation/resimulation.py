@@ -15,7 +15,7 @@ from recsim_tf.core.step.stages import PartlySampled, Recorded
 from recsim_tf.fitting.methods.particles import systematic_ancestors
 from recsim_tf.fitting.predictions.filtering import follow, gathered, rows_of
 from recsim_tf.fitting.predictions.responses import by_batch
-from recsim_tf.fitting.validation.outcomes import Outcomes, ids_of, outcomes_of
+from recsim_tf.fitting.validation.outcomes import Outcomes, ids_of, outcomes_of, vectors_of
 from recsim_tf.logs.cuts import users_leave, windows
 from recsim_tf.logs.episodes import session_spec
 from recsim_tf.logs.lengths import groups_by_length
@@ -59,6 +59,7 @@ class Resimulation:
         spec = session_spec(scorer)
         self.log = log
         self.users_leave = users_leave(scorer)
+        self.vectors = vectors_of(scorer, log)
         self.innovations_are_latent = lacks_innovations(log, spec.draws.innovation)
         parts, complete = lacking(log, scorer.users, size, spec.initial.user)
         self.initial_is_latent = bool(parts)

@@ -168,7 +168,8 @@ def predictive_check(
         if contents.is_closed_loop:
             past, expected = outcomes, popularity(observed, outcomes)
             of_past = expected
-        return statistics(outcomes, past, contents) | dependence(outcomes, past, expected, of_past)
+        of_dependence = dependence(outcomes, past, expected, of_past, sessions.vectors)
+        return statistics(outcomes, past, contents) | of_dependence
 
     logged_samples = samples(observed, contents)
     logged_statistics = of_sessions(observed)

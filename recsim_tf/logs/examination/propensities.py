@@ -53,7 +53,7 @@ def wrong_propensities(columns: Columns) -> Finding:
         return finding
     sums = _sums(columns)
     fault = _of_documents(columns, sums) or _of_others(columns) or _too_small(columns)
-    seen = visible(sums.mean.standard_error) / max(sums.mean.value, 1.0)
+    seen = max(visible(sums.mean.standard_error) / max(sums.mean.value, 1.0), _ALIKE)
     power = f"Propensities that are all {share(seen)} too large or small would be seen."
     contexts = columns.first_steps(columns.context)
     if np.unique(contexts, return_counts=True)[1].max() < _FEWEST_STEPS:

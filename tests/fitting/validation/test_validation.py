@@ -12,7 +12,6 @@ from recsim_tf import fitting
 from recsim_tf.fitting import validation
 from recsim_tf.fitting.predictions.choices import Calibration, ChoicePredictions
 from recsim_tf.fitting.validation import order, shuffle_steps
-from recsim_tf.fitting.validation.context import sessions_in_both
 from recsim_tf.fitting.validation.generalises import Generalised
 from recsim_tf.fitting.validation.generalises import verdict as of_foretold
 from recsim_tf.fitting.validation.order import Order
@@ -21,6 +20,7 @@ from recsim_tf.fitting.validation.page import sections
 from recsim_tf.fitting.validation.predicts import Prediction, Predictions, _gain_of_offsets
 from recsim_tf.fitting.validation.predicts import verdict as of_predictions
 from recsim_tf.logs import simulated_log
+from recsim_tf.logs.fingerprints import sessions_in_both
 from recsim_tf.logs.log import DRAWS, Log
 from recsim_tf.support.means import Mean
 from recsim_tf.support.pages import page
