@@ -68,8 +68,8 @@ class Case(NamedTuple):
     slates: Array  # numbers of the slates that policies show
 
 
-class Told(NamedTuple):
-    """What a tool says about a policy."""
+class Answer(NamedTuple):
+    """The answer of a tool about a policy."""
 
     believed: bool
     deployed: bool
@@ -148,13 +148,13 @@ def _case(logged: Logged, claim: str, context: Array, new: Any, slates: Array) -
     return Case(logged, claim == "better", context, new, slates)
 
 
-def by_recsim_tf(case: Case) -> Told:
-    """What `snips` says."""
+def by_recsim_tf(case: Case) -> Answer:
+    """The answer of `snips`."""
     logged = case.logged
     estimate = ope.evaluate(None, logged.log, ("snips",))["snips"]
     assert estimate.gain is not None
     believed = estimate.verdict.is_promise
-    return Told(
+    return Answer(
         believed,
         believed and estimate.gain.interval[0] > 0,
         _holds(estimate.interval, logged.value),
@@ -201,8 +201,8 @@ def rows_of(case: Case) -> Any:
     return pd.DataFrame(columns).sort_values("arrival_ts", kind="stable", ignore_index=True)
 
 
-def by_skdr_eval(case: Case) -> tuple[Told, Told]:
-    """What `recommendation` says, and the gate of the command line."""
+def by_skdr_eval(case: Case) -> tuple[Answer, Answer]:
+    """The answers of `recommendation` and of the gate of the command line."""
     import skdr_eval
 
     rows = rows_of(case)
@@ -224,14 +224,14 @@ def by_skdr_eval(case: Case) -> tuple[Told, Told]:
     ]
     num_steps, logged = case.logged.log.max_length, case.logged
     value, logged_value = logged.value / num_steps, logged.logged_value / num_steps
-    told = Told(
+    answer = Answer(
         of["support_health"] == "ok",
         advice.verdict == "deploy",
         _holds((of["ci_lower"], of["ci_upper"]), value),
         _holds((of["delta_ci_lower"], of["delta_ci_upper"]), value - logged_value),
     )
     passed = not {"do_not_deploy", "insufficient_evidence"} & set(verdicts)
-    return told, told._replace(deployed=passed)
+    return answer, answer._replace(deployed=passed)
 
 
 def _holds(interval: tuple[float, float], truth: float) -> bool:
@@ -261,14 +261,14 @@ def compare(sets: dict[str, int], num_sessions: int) -> tuple[dict[str, float], 
     figures: dict[str, float] = {}
     rows: list[tuple[str, ...]] = [HEAD]
     for name, num_logs in sets.items():
-        said: list[tuple[Told, ...]] = []
+        by_log: list[tuple[Answer, ...]] = []
         better = []
         for case in cases(name, num_logs, num_sessions):
             with threadpool_limits(1):  # Threads make these small fits slower.
-                said.append((by_recsim_tf(case), *by_skdr_eval(case)))
+                by_log.append((by_recsim_tf(case), *by_skdr_eval(case)))
             better.append(case.is_better)
-        for tool, told in zip(TOOLS, zip(*said, strict=True), strict=True):
-            shares = _shares(list(told), np.array(better))
+        for tool, answers in zip(TOOLS, zip(*by_log, strict=True), strict=True):
+            shares = _shares(list(answers), np.array(better))
             prefix = f"judges.skdr.{name}.{tool}"
             figures |= {f"{prefix}.{key}": share for key, share in shares.items()}
             cells = ("" if math.isnan(share) else f"{share:.2f}" for share in shares.values())
@@ -280,9 +280,9 @@ def compare(sets: dict[str, int], num_sessions: int) -> tuple[dict[str, float], 
     return figures, [*text_table(rows, left=(0, 2)).splitlines(), *notes]
 
 
-def _shares(told: list[Told], better: Array) -> dict[str, float]:
+def _shares(answers: list[Answer], better: Array) -> dict[str, float]:
     """The shares of `_KEYS`; NaN where there is no log."""
-    believed, deployed, value, gain = np.array(told, bool).T
+    believed, deployed, value, gain = np.array(answers, bool).T
 
     def share(values: Array) -> float:
         return float(values.mean()) if len(values) else math.nan

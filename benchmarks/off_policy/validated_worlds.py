@@ -30,7 +30,7 @@ _LEVEL, _LEAVING, _MINUTES, _SPREAD = -1.2, 0.12, 1.0, 0.6
 
 
 class Answers(NamedTuple):
-    """What readers do on a slate, [B, K] each."""
+    """The responses of readers to a slate, [B, K] each."""
 
     clicked: Any
     minutes: Any
@@ -156,7 +156,7 @@ def _asked(model: Any, question: str, seed: int, num_sessions: int, **arguments:
 
 
 def _fitted(seed: int, num_sessions: int, **arguments: Any) -> Validated:
-    """Whether sessions look alike, asked of the model that fits a world best."""
+    """The model that fits a world best, asked for sessions that look alike."""
     return _asked(_best(**arguments), "reproduces", seed, num_sessions, **arguments)
 
 
@@ -197,9 +197,9 @@ def known_articles(seed: int, num_sessions: int = 1_000) -> Validated:
     both = written((seed, 0), 2 * num_sessions)
     start = simulator(bias=np.zeros(NUM_ARTICLES, np.float32))
     parameters = {"documents.bias": fitting.Parameter(np.zeros(NUM_ARTICLES))}
-    found = fitting.fit(start, parameters, both, method=fitting.Draws(50, uncertainty=None))
+    result = fitting.fit(start, parameters, both, method=fitting.Draws(50, uncertainty=None))
     parts = (both.take(slice(num_sessions)), both.take(slice(num_sessions, None)))
-    return Validated(found, *parts, "predicts")
+    return Validated(result, *parts, "predicts")
 
 
 def turning_tastes(seed: int, num_sessions: int = 1_000) -> Validated:
@@ -231,7 +231,7 @@ def gamma_minutes(seed: int, num_sessions: int = 1_000) -> Validated:
 
 
 def clicks_at_random(seed: int, num_sessions: int = 1_000) -> Validated:
-    """Of the readers 40 % click at random."""
+    """40 % of the readers click at random."""
     return _fitted(seed, num_sessions, at_random=0.4)
 
 

@@ -54,28 +54,28 @@ def share_learned(learned_from: Any, log: Sessions) -> float:
     The sessions of a log whose hashes are no larger than the largest of a fingerprint are a random
     sample, for which the fingerprint is complete (Broder 1997).
     """
-    known = np.asarray(learned_from, np.uint64)
-    if not len(known):
+    learned = np.asarray(learned_from, np.uint64)
+    if not len(learned):
         return 0.0
     hashes = np.concatenate([_hashes(piece) for piece in log.pieces()])
-    is_complete = len(known) < _LENGTH
-    number = len(known) if is_complete else len(known) * 2.0**64 / float(known[-1])
-    sample = hashes if is_complete else hashes[hashes <= known[-1]]
+    is_complete = len(learned) < _LENGTH
+    number = len(learned) if is_complete else len(learned) * 2.0**64 / float(learned[-1])
+    sample = hashes if is_complete else hashes[hashes <= learned[-1]]
     repeated = float(np.mean(_is_repeated(hashes))) * max(number / len(hashes), 1.0)
-    return _number_in_both(sample, known, repeated) / max(len(sample), 1)
+    return _number_in_both(sample, learned, repeated) / max(len(sample), 1)
 
 
 def sessions_in_both(first: Log, second: Log) -> int:
     """The number of sessions of the second log whose draws are those of a session of the first. It
     is 0 where as many may be equal by chance, as short sessions are.
     """
-    known = session_digests(first)
-    return _number_in_both(session_digests(second), known, float(np.mean(_is_repeated(known))))
+    hashes = session_digests(first)
+    return _number_in_both(session_digests(second), hashes, float(np.mean(_is_repeated(hashes))))
 
 
-def _number_in_both(hashes: np.ndarray, known: np.ndarray, share_by_chance: float) -> int:
-    """The number of hashes that are among known ones, or 0 where chance may make as many."""
-    equal = int(np.isin(hashes, known).sum())
+def _number_in_both(hashes: np.ndarray, others: np.ndarray, share_by_chance: float) -> int:
+    """The number of hashes that are among others, or 0 where chance may make as many."""
+    equal = int(np.isin(hashes, others).sum())
     by_chance = len(hashes) * min(1.0, share_by_chance)
     return equal if equal > by_chance + _ERRORS * np.sqrt(by_chance + 1) else 0
 

@@ -187,9 +187,11 @@ def _tastes(
     surprise, ids = ((outcomes.clicked > 0) - expected)[counted], outcomes.documents[counted]
     if isinstance(vectors, tuple):
         return csr_array((surprise, (row, ids)), shape=(rows.size, np.iinfo(np.int32).max))
-    known = ids < len(vectors)
+    has_vector = ids < len(vectors)
     shape = rows.size, len(vectors)
-    return csr_array(csr_array((surprise[known], (row[known], ids[known])), shape=shape) @ vectors)
+    return csr_array(
+        csr_array((surprise[has_vector], (row[has_vector], ids[has_vector])), shape=shape) @ vectors
+    )
 
 
 def _clicks_on_the_popular(outcomes: Outcomes, expected: np.ndarray) -> np.ndarray:
