@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from recsim_tf.environments.news import news as news
     from recsim_tf.environments.page_clicks import page_clicks as page_clicks
     from recsim_tf.environments.return_visits import return_visits as return_visits
+    from recsim_tf.optima import bounds as bounds
     from recsim_tf.registry import make as make
     from recsim_tf.registry import register as register
     from recsim_tf.registry import registered as registered
@@ -69,6 +70,7 @@ _MODULES = {
     "SharedCandidates": "core.models.shared_candidates",
     "Simulator": "core.simulator",
     "UserModel": "core.models.models",
+    "bounds": "optima",
     "check": "core.checks",
     "click_reward": "core.simulator",
     "conversation": "conversations",

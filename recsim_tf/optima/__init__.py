@@ -1,0 +1,5 @@
+"""What the best policy can earn: optima and upper bounds of the returns in an environment."""
+
+from recsim_tf.optima.bound import Bound, bounds
+
+__all__ = ["Bound", "bounds"]

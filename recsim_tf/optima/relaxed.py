@@ -1,0 +1,131 @@
+"""Upper bounds by relaxations, which give the policy more than any policy can have."""
+
+import numpy as np
+from scipy import optimize
+
+from recsim_tf.choice import MultinomialLogit, MultinomialProportional
+from recsim_tf.core.simulator import Simulator
+from recsim_tf.environments.ecosystem import utility_reward
+from recsim_tf.environments.interest_evolution.users import (
+    InterestEvolutionUsers,
+    watch_time_reward,
+)
+from recsim_tf.optima.bound import BOUND, Bound, Sessions, number, require
+from recsim_tf.optima.informed import whole_worlds
+from recsim_tf.optima.programs import best_slates
+from recsim_tf.support.means import Mean
+
+# The candidate sets over which the gain of a step is averaged, and the users over which prices are.
+_NUM_CANDIDATE_SETS, _MOST_USERS = 2000, 300
+# The clicks on a topic after which an interest is as large as it ever gets.
+_NUM_CLICKS = 300
+
+
+def ecosystem(simulator: Simulator, sessions: Sessions) -> Bound:
+    """A slate earns at most the utility of its best document. For any mix of providers, the
+    distance of the nearest of N documents is stochastically larger than with all N documents from
+    the provider nearest to the user, because the distance of a document grows with the distance of
+    its provider.
+    """
+    users, providers = simulator.users, simulator.documents
+    is_plain = simulator.reward_fn is utility_reward
+    require("reward_fn", "utility_reward", simulator.reward_fn, is_plain)
+    step_size = number(users, "interest_step_size")
+    require("interest_step_size of the users", "0", step_size, step_size == 0)
+    model = users.choice_model
+    is_certain = type(model) is MultinomialLogit and number(model, "no_click_mass") == -np.inf
+    require("choice_model of the users", "MultinomialLogit()", type(model), is_certain)
+    state = simulator.reset(whole_worlds(simulator, sessions), sessions.seed)
+    interests, means = state.user.numpy(), np.asarray(providers.means)
+    distances = np.linalg.norm(interests[:, np.newaxis] - means, axis=-1)
+    nearest = means[distances.argmin(axis=1)]
+    generator = np.random.default_rng(sessions.seed)
+    utilities = np.zeros(len(interests))
+    for user, (interest, mean) in enumerate(zip(interests, nearest, strict=True)):
+        noise = generator.standard_normal([simulator.num_candidates, len(mean)])
+        documents = mean + number(providers, "stddev") * noise
+        utilities[user] = 2 - np.linalg.norm(documents - interest, axis=1).min()
+    mean = Mean.of(sessions.steps() * utilities)
+    return Bound(
+        mean.value,
+        mean.standard_error,
+        BOUND,
+        "No mix of providers has a document nearer to a user, on average, than as many documents"
+        " from the provider nearest to the user.",
+    )
+
+
+def interest_evolution(simulator: Simulator, sessions: Sessions) -> Bound:
+    """With a price of a unit of budget, a step gains the time watched less the price of the budget
+    spent. At the price at which the best step gains nothing on average, the time watched plus the
+    price of the budget left does not grow on average. So no policy earns more than the price of the
+    budget at the start, and of the budget that the last step can overdraw.
+
+    The interest in a topic depends only on the directions in which the clicks on this topic move
+    it. A policy that knows all directions, and may have each interest as large as it ever gets,
+    earns at least as much as any policy. The price is computed for each user's largest interests.
+    """
+    users, videos = simulator.users, simulator.documents
+    is_plain = simulator.reward_fn is watch_time_reward
+    require("reward_fn", "watch_time_reward", simulator.reward_fn, is_plain)
+    resampled = simulator.resample_documents
+    require("resample_documents", "True", resampled, resampled)
+    temperature = users.departure_temperature
+    require("departure_temperature of the users", "None", temperature, temperature is None)
+    factor = number(users, "user_quality_factor")
+    require("user_quality_factor of the users", "0", factor, factor == 0)
+    model = users.choice_model
+    is_proportional = type(model) is MultinomialProportional
+    require("choice_model of the users", "MultinomialProportional", type(model), is_proportional)
+
+    length, penalty = number(videos, "video_length"), number(users, "step_penalty")
+    quality = np.asarray(videos.mean_quality(), np.float64).ravel()
+    gain = number(users, "user_update_alpha") * number(users, "document_quality_factor")
+    cost = length * (1 - gain * quality)
+    least = number(model, "min_normalizer")
+    no_click = number(model, "no_click_mass") - least
+    generator = np.random.default_rng(sessions.seed)
+    shape = [_NUM_CANDIDATE_SETS, simulator.num_candidates]
+    topics = generator.integers(len(quality), size=shape)
+    initial = generator.uniform(-1, 1, [min(sessions.number, _MOST_USERS), len(quality)])
+    largest = _largest_interests(users, initial, generator)
+
+    def price_of(interests: np.ndarray) -> float:
+        """The price at which the best slates gain nothing, for users with interests [F]."""
+        weights = (interests - least)[topics]
+
+        def gain_of(price: float) -> float:
+            values = (length - price * cost)[topics]
+            without = np.full(len(topics), -price * penalty)
+            return best_slates(weights, values, no_click, without, simulator.slate_size)[1].mean()
+
+        return optimize.brentq(gain_of, 1e-3, 1e3, rtol=1e-4)
+
+    stddev = number(videos, "quality_stddev")
+    overdrawn = max(penalty, length * gain * (5 * stddev - quality.min()))
+    budget = number(users, "time_budget") + overdrawn
+    mean = Mean.of(budget * np.array([price_of(interests) for interests in largest]))
+    return Bound(
+        mean.value,
+        mean.standard_error,
+        BOUND,
+        "No policy earns more than the price of the whole budget, at the price at which the best"
+        " step gains nothing for a user whose interests are as large as they ever get.",
+    )
+
+
+def _largest_interests(
+    users: InterestEvolutionUsers, initial: np.ndarray, generator: np.random.Generator
+) -> np.ndarray:
+    """The largest interests [B, F] over many clicks on each topic, from interests [B, F] at first,
+    which move by the rule of `InterestEvolutionUsers`.
+    """
+    interests, largest = initial, initial
+    intercept = number(users, "alpha_y_intercept")
+    slope = intercept / number(users, "alpha_x_intercept")
+    for _ in range(_NUM_CLICKS):
+        is_towards = generator.random(interests.shape) < (interests + 1) / 2
+        step = (intercept - slope * np.abs(interests)) * (1 - interests)
+        interests = np.clip(interests + np.where(is_towards, step, -step), -1, 1)
+        largest = np.maximum(largest, interests)
+    return largest
