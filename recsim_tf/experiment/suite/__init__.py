@@ -1,0 +1,5 @@
+"""The suite: every environment with agents and rules, scored between random slates and a bound."""
+
+from recsim_tf.experiment.suite.suite import run_suite
+
+__all__ = ["run_suite"]

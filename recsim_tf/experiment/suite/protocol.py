@@ -1,0 +1,51 @@
+"""The protocol of the suite, by which scores of different agents can be compared."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from recsim_tf.experiment.sweeps.results import TrialResult
+from recsim_tf.experiment.sweeps.trial import FINISHED
+
+
+class Protocol(NamedTuple):
+    """What scores depend on beside the environment and the agent."""
+
+    name: str
+    num_seeds: int  # of training
+    num_sessions: int  # of the evaluation at the end of a training
+    most_user_steps: int  # of a training
+
+    def words(self) -> str:
+        return (
+            f"{self.name}: {self.num_seeds} seeds of each agent, at most"
+            f" {self.most_user_steps:,} user steps of training, and {self.num_sessions:,} sessions"
+            " of an evaluation, whose users are the same for all policies of an environment."
+        )
+
+    def departures(self, trials: Sequence[TrialResult]) -> list[str]:
+        """Sentences on the finished trials that depart from the protocol, one for each reason."""
+        finished = [trial for trial in trials if trial.status == FINISHED]
+        seeds: dict[str, int] = {}
+        for trial in finished:
+            label = trial.trial.variant.label
+            seeds[label] = seeds.get(label, 0) + 1
+        few = [label for label, count in seeds.items() if count < self.num_seeds]
+        sessions = {policy["episodes"] for trial in finished for policy in trial.policies}
+        other = sorted(sessions - {self.num_sessions})
+        long = {
+            trial.trial.variant.label: trial.measured["env_steps"]
+            for trial in finished
+            if (trial.measured["env_steps"] or 0) > self.most_user_steps
+        }
+        sentences = []
+        if few:
+            sentences.append(f"{few[0]} has {seeds[few[0]]} of {self.num_seeds} seeds.")
+        if other:
+            sentences.append(f"Policies were evaluated by {other[0]:,} sessions.")
+        if long:
+            label, steps = next(iter(long.items()))
+            sentences.append(f"{label} was trained for {steps:,.0f} user steps.")
+        return sentences
+
+
+PROTOCOL = Protocol("suite-1", num_seeds=5, num_sessions=5000, most_user_steps=5_000_000)

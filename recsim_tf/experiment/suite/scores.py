@@ -1,0 +1,190 @@
+"""Scores of policies: their returns as shares of the way from random slates to the bound."""
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from recsim_tf.experiment import building, config
+from recsim_tf.experiment.comparing import environments
+from recsim_tf.experiment.sweeps.plan import GIN_FILE
+from recsim_tf.experiment.sweeps.results import SweepResult, TrialResult, interval_estimate
+from recsim_tf.experiment.sweeps.trial import FINISHED
+from recsim_tf.optima import bounds
+from recsim_tf.optima.bound import Bound
+from recsim_tf.policies import BASELINES
+from recsim_tf.support.errors import UsageError, one_line
+from recsim_tf.support.files import read_json, read_text, write_json
+
+_RANDOM = BASELINES["random"].title
+_BOUNDS_FILE = "bounds.json"
+# The share of the headroom from which on an environment counts as solved.
+SOLVED = 0.9
+# An interval of 95 % has so many standard errors on each side.
+_ERRORS = 1.96
+# A return above a bound by more than so many standard errors is a violation.
+_MOST_ERRORS = 2.0
+
+
+class Score(NamedTuple):
+    """A return as a share of the way from random slates, 0, to the bound, 1."""
+
+    value: float
+    low: float  # of the interval of 95 % of the return
+    high: float
+
+
+class Entry(NamedTuple):
+    """A policy in an environment."""
+
+    policy: str  # the name of the config of an agent, or the title of a rule
+    is_agent: bool
+    num_seeds: int
+    value: float  # the return: the mean over sessions, and the interquartile mean over seeds
+    low: float
+    high: float
+    user_steps: float  # of a training, 0 for rules
+    seconds: float  # of a training
+    score: Score | None
+
+
+class Environment(NamedTuple):
+    """An environment of the suite."""
+
+    name: str
+    random: float
+    bound: Bound | None
+    entries: Sequence[Entry]  # the best first
+    reason: str  # why there are no scores; "" where there are
+
+    def best(self, is_agent: bool) -> Entry | None:
+        """The best agent, or the best rule."""
+        return next((entry for entry in self.entries if entry.is_agent == is_agent), None)
+
+    @property
+    def is_solved(self) -> bool:
+        """True if an agent reaches nine tenths of the headroom."""
+        best = self.best(is_agent=True)
+        return best is not None and best.score is not None and best.score.value >= SOLVED
+
+    @property
+    def violations(self) -> list[str]:
+        """Policies whose return is above the bound by more than two standard errors."""
+        if self.bound is None:
+            return []
+        return [
+            entry.policy
+            for entry in self.entries
+            if entry.value - self.bound.value
+            > _MOST_ERRORS * math.hypot((entry.high - entry.low) / 2 / _ERRORS, self.bound.error)
+        ]
+
+
+def environment_of(trial: TrialResult) -> str:
+    """The name of the environment of a trial: the folder of its gin file."""
+    return Path(_gin_file(trial)).parent.name
+
+
+def _gin_file(trial: TrialResult) -> str:
+    files = trial.trial.variant.bindings.get(GIN_FILE, "")
+    files = [files] if isinstance(files, str) else list(files)
+    if not files or not Path(files[-1]).parent.name:
+        raise UsageError(
+            f"gin_file of trial {trial.trial.name} must be in the folder of its environment, such"
+            f" as suite/news/reinforce.gin, got {files!r}"
+        )
+    return files[-1]
+
+
+def read_scores(result: SweepResult, folder: Path) -> list[Environment]:
+    """The scores of the finished trials of a suite, by environment. Bounds are computed once for
+    each environment and kept in the folder.
+
+    Raises:
+      UsageError: if the trials of an environment differ in what users meet, or one has no random
+        slates among its baselines.
+    """
+    by_name: dict[str, list[TrialResult]] = {}
+    for trial in result.trials:
+        if trial.status == FINISHED:
+            by_name.setdefault(environment_of(trial), []).append(trial)
+    kept = _kept_bounds(folder)
+    found = [_environment(name, trials, folder, kept) for name, trials in by_name.items()]
+    write_json(folder / _BOUNDS_FILE, kept)
+    return sorted(found, key=lambda environment: environment.name)
+
+
+def _environment(
+    name: str, trials: Sequence[TrialResult], folder: Path, kept: dict[str, Any]
+) -> Environment:
+    contents = [read_text(folder / t.folder / environments.FILE, "run it again") for t in trials]
+    for trial, content in zip(trials, contents, strict=True):
+        if _parts(content) != _parts(contents[0]):
+            raise UsageError(
+                f"trial {trial.trial.name} must have the environment of {trials[0].trial.name}:"
+                " recsim-tf compare names the differences"
+            )
+    returns: dict[str, Mapping[str, Any]] = {
+        policy["name"]: policy for trial in trials for policy in trial.policies[:-1]
+    }
+    if _RANDOM not in returns:
+        raise UsageError(f'experiment.baselines of {name} must have "random" for scores')
+    random = returns[_RANDOM]["mean_return"]
+    bound, reason = _bound(trials[0], contents[0], kept)
+    error = returns[_RANDOM]["standard_error"]
+    if bound and bound.value - random <= _MOST_ERRORS * math.hypot(error, bound.error):
+        reason = "random slates earn as much as any"
+
+    def entry(policy: str, rows: Sequence[Mapping[str, Any]], train: Sequence[TrialResult]):
+        estimate = interval_estimate(
+            [row["mean_return"] for row in rows], [row["standard_error"] for row in rows]
+        )
+        numbers = estimate.value, estimate.low, estimate.high
+        score = None
+        if bound is not None and not reason:
+            score = Score(*((each - random) / (bound.value - random) for each in numbers))
+        steps, seconds = (
+            sum(trial.measured[column] or 0 for trial in train) / max(len(train), 1)
+            for column in ("env_steps", "seconds")
+        )
+        return Entry(policy, bool(train), max(len(train), 1), *numbers, steps, seconds, score)
+
+    agents: dict[str, list[TrialResult]] = {}
+    for trial in trials:
+        agents.setdefault(Path(_gin_file(trial)).stem, []).append(trial)
+    entries = [entry(policy, [row], []) for policy, row in returns.items()]
+    entries += [
+        entry(agent, [trial.policies[-1] for trial in of_agent], of_agent)
+        for agent, of_agent in agents.items()
+    ]
+    entries.sort(key=lambda each: each.value, reverse=True)
+    return Environment(name, random, bound, entries, reason)
+
+
+def _parts(content: str) -> dict[str, str]:
+    """What users meet, without the division of the users among processes."""
+    return json.loads(content)["parts"]
+
+
+def _bound(trial: TrialResult, content: str, kept: dict[str, Any]) -> tuple[Bound | None, str]:
+    """The bound of the environment of a trial, or None with the reason."""
+    digest = hashlib.sha256(json.dumps(_parts(content), sort_keys=True).encode()).hexdigest()
+    if digest not in kept:
+        config.load([], [trial.trial.config])
+        try:
+            bound = bounds(building.simulator())
+        except ValueError as error:
+            kept[digest] = one_line(error)
+        else:
+            kept[digest] = (
+                "no bound is known" if bound is None else bound._replace(policy=None)._asdict()
+            )
+    found = kept[digest]
+    return (None, found) if isinstance(found, str) else (Bound(**found), "")
+
+
+def _kept_bounds(folder: Path) -> dict[str, Any]:
+    path = folder / _BOUNDS_FILE
+    return read_json(path, lambda **kept: kept, "remove it") if path.exists() else {}

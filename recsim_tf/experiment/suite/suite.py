@@ -1,0 +1,127 @@
+"""`recsim-tf suite`: a sweep over environments and agents, and the scores of all policies."""
+
+import shlex
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from recsim_tf.core.base.arguments import checked
+from recsim_tf.experiment.suite.protocol import PROTOCOL
+from recsim_tf.experiment.suite.scores import Environment, read_scores
+from recsim_tf.experiment.suite.suite_report import scores_table, suite_page, suite_rows
+from recsim_tf.experiment.sweeps.results import SweepResult
+from recsim_tf.experiment.sweeps.run import run_sweep
+from recsim_tf.experiment.sweeps.sweep_folder import Shard
+from recsim_tf.support.errors import UsageError
+from recsim_tf.support.files import read_json
+from recsim_tf.support.outputs import write_files
+from recsim_tf.support.tables import frame
+
+SWEEP_FILE = "suite/suite.gin"
+_FILE = "suite.json"
+
+
+@checked
+def run_suite(
+    root_dir: str,
+    sweep_file: str = SWEEP_FILE,
+    gin_bindings: Sequence[str] = (),
+    shard: Shard = Shard(),  # noqa: B008
+    dry_run: bool = False,
+) -> SweepResult | None:
+    """Runs the trials of the suite that are not finished, and writes the scores of all policies
+    into a folder; prints the table.
+
+    The folder receives what `run_sweep` writes, and suite.html, suite.png, suite.csv with a row for
+    each policy of an environment, and suite.json.
+
+    Args:
+      root_dir: the folder.
+      sweep_file: a path, or the name of a packaged sweep, whose variants are gin files in folders
+        that are named like their environments.
+      gin_bindings: over the file.
+      shard: the part of the trials that is run.
+      dry_run: whether to print the trials and do nothing.
+
+    Returns:
+      What the sweep found; None for a dry run.
+
+    Raises:
+      StoppedError: if SIGINT (Ctrl-C) or SIGTERM came. The same command goes on.
+      UsageError: for bad input, or a folder that holds a suite of another protocol.
+    """
+    folder = Path(root_dir).absolute()
+    before = _Record()
+    if (folder / _FILE).exists():
+        before = read_json(folder / _FILE, _Record, "remove it")
+        if before.protocol != PROTOCOL.name:
+            raise UsageError(
+                f"root_dir {root_dir} holds a suite by the protocol {before.protocol}, this is"
+                f" {PROTOCOL.name}: choose another root_dir"
+            )
+    begun = time.monotonic()
+    result = run_sweep(root_dir, sweep_file, gin_bindings, shard=shard, dry_run=dry_run)
+    if result is None:
+        return None
+    environments = read_scores(result, folder)
+    minutes = before.minutes + (time.monotonic() - begun) / 60
+    departures = PROTOCOL.departures(result.trials)
+    command = ["recsim-tf", "suite", f"--root_dir={root_dir}"]
+    command += [f"--sweep_file={sweep_file}"] * (sweep_file != SWEEP_FILE)
+    command += [f"--gin_bindings={binding}" for binding in gin_bindings]
+    write_files(
+        folder,
+        {
+            "suite.csv": frame(suite_rows(environments)),
+            _FILE: _content(environments, minutes, departures),
+            **suite_page(environments, PROTOCOL.words(), departures, shlex.join(command)),
+        },
+    )
+    print(scores_table(environments))
+    for sentence in departures:
+        print(f"Not by the protocol: {sentence}")
+    print(f"Scores in {folder / 'suite.html'}")
+    return result
+
+
+class _Record:
+    """The part of suite.json that a further run reads."""
+
+    def __init__(self, protocol: str = PROTOCOL.name, figures: Any = None, **_: Any):
+        self.protocol = protocol
+        self.minutes = float(figures["suite.minutes"]) if figures else 0.0
+
+
+def _content(
+    environments: Sequence[Environment], minutes: float, departures: Sequence[str]
+) -> dict[str, Any]:
+    """The content of suite.json."""
+    figures = {
+        "suite.environments_with_bound": sum(each.bound is not None for each in environments),
+        "suite.environments_solved": sum(each.is_solved for each in environments),
+        "suite.minutes": round(minutes, 1),
+        "suite.violations": sum(len(each.violations) for each in environments),
+    }
+    return {
+        "protocol": PROTOCOL.name,
+        "departures": list(departures),
+        "figures": figures,
+        "environments": [
+            {
+                "name": each.name,
+                "random": each.random,
+                "bound": None if each.bound is None else each.bound._replace(policy=None)._asdict(),
+                "reason": each.reason,
+                "violations": each.violations,
+                "policies": [
+                    {
+                        **entry._asdict(),
+                        "score": None if entry.score is None else entry.score._asdict(),
+                    }
+                    for entry in each.entries
+                ],
+            }
+            for each in environments
+        ],
+    }
