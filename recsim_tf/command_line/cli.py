@@ -1,9 +1,10 @@
 """The `recsim-tf` command, with sub-commands to train, evaluate, show sessions, simulate, compare,
-fit, validate, judge logs and policies from them, and sweep.
+fit, validate, judge logs and policies from them, sweep, and score agents by a suite.
 """
 
 import argparse
 import contextlib
+import functools
 import gc
 import importlib
 import os
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from recsim_tf._stack import without_messages
-from recsim_tf.command_line.options import OF_RUNS, parse
+from recsim_tf.command_line.options import OF_RUNS, SWEEPS, parse
 from recsim_tf.experiment.gin.config_files import find_config, packaged_configs
 from recsim_tf.experiment.runs.process import exit_status, plain_output, quiet
 from recsim_tf.support.errors import UsageError
@@ -79,14 +80,17 @@ def _doctor(options: argparse.Namespace) -> None:
 
 
 def _sweep(options: argparse.Namespace) -> int:
+    from recsim_tf.experiment.suite import run_suite
     from recsim_tf.experiment.sweeps import run, sweep_folder, trial
 
-    result = run.run_sweep(
+    run_trials: Any = run_suite
+    if options.command == "sweep":
+        engine = {"engine": options.engine, "ray_address": options.ray_address}
+        run_trials = functools.partial(run.run_sweep, **engine)
+    result = run_trials(
         options.root_dir,
         options.sweep_file,
         options.gin_bindings,
-        engine=options.engine,
-        ray_address=options.ray_address,
         shard=sweep_folder.Shard.parse(options.shard),
         dry_run=options.dry_run,
     )
@@ -103,7 +107,8 @@ def _import(command: str) -> None:
             # This looks for GPUs, which prints messages. A tensor would fix the devices, which a
             # training may still change.
             tf.config.list_physical_devices()
-            room = "sweeps.run" if command == "sweep" else f"commands.{command}"
+            rooms = {"sweep": "sweeps.run", "suite": "suite"}
+            room = rooms.get(command, f"commands.{command}")
             importlib.import_module(f"recsim_tf.experiment.{room}")
             if command not in (*_FITTING, "compare"):
                 from recsim_tf.experiment.commands import train  # noqa: F401
@@ -116,7 +121,7 @@ def _import(command: str) -> None:
 
 def _gin_files(options: argparse.Namespace) -> list[Path]:
     """The gin files of the options. A missing file is noticed before TensorFlow is imported."""
-    if options.command == "sweep":
+    if options.command in SWEEPS:
         return [find_config(options.sweep_file, "sweep_file")]
     return [find_config(name) for name in getattr(options, "gin_file", ())]
 
@@ -140,7 +145,7 @@ def run(arguments: Sequence[str]) -> int:
       arguments: the command line without the name of the program.
 
     Returns:
-      The exit status: 0; 1 for a sweep with failed trials; 2 after an error, which is one line on
+      The exit status: 0; 1 for trials that failed; 2 after an error, which is one line on
       standard error; 3 or 4 for a requirement of ope that is not met, see `gate`; 128 plus the
       number of the signal that stopped the command.
     """
@@ -153,7 +158,8 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    commands = {"compare": _compare, "doctor": _doctor, "ope": _ope, "sweep": _sweep}
+    commands = {"compare": _compare, "doctor": _doctor, "ope": _ope}
+    commands |= dict.fromkeys(SWEEPS, _sweep)
     command = commands.get(options.command, _call)
 
     def imported_and_run() -> int | None:

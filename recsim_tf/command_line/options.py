@@ -21,9 +21,12 @@ COMMANDS = {
     "doctor": "say what a log can tell, and what is wrong with it",
     "ope": "judge the rewards of policies from a log of another policy",
     "sweep": "train variants with seeds, or go on with that",
+    "suite": "score agents and rules in every environment, or go on with that",
 }
 # Commands that take an existing run with its configuration.
 OF_RUNS = ("evaluate", "sessions", "validate")
+# Commands that run the trials of a sweep file.
+SWEEPS = ("sweep", "suite")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -98,7 +101,7 @@ def _add(parser: Any, option: str, metavar: str, text: str, **more: Any) -> None
 def _add_configuration(command: _Parser, name: str) -> None:
     """Adds the options for the folder and the gin files of a run."""
     _add(command, "--root_dir", "DIR", "folder of the run", required=True)
-    if name != "sweep":
+    if name not in SWEEPS:
         text = "a path or the name of a packaged config; may be repeated"
         _add(command, "--gin_file", "FILE", text, action="append", default=[])
     text = "such as 'train.num_iterations=100'; may be repeated"
@@ -140,15 +143,17 @@ def _add_special(command: _Parser, name: str) -> None:
         text = "several documents of a slate may be clicked"
         command.add_argument("--multiple_clicks", action="store_true", help=text)
         _add(command, "--output", "DIR", "a new folder for the page and the findings")
-    elif name == "sweep":
+    elif name in SWEEPS:
         text = "gin file: a path or the name of a packaged sweep"
-        _add(command, "--sweep_file", "FILE", text, required=True)
+        default = "sweeps/suite.gin" if name == "suite" else None
+        _add(command, "--sweep_file", "FILE", text, required=default is None, default=default)
+        text = "run every N-th trial from I on (default: %(default)s, all)"
+        _add(command, "--shard", "I/N", text, default="0/1")
+        text = "list the trials, and do nothing"
+        command.add_argument("--dry_run", action="store_true", help=text)
+    if name == "sweep":
         text = "run trials as processes of this machine (the default), or by Ray Tune on a cluster"
         engines = ("local", "ray")
         command.add_argument("--engine", choices=engines, default="local", help=text)
         text = "the Ray cluster; by default RAY_ADDRESS, or a cluster of this machine"
         _add(command, "--ray_address", "HOST:PORT", text)
-        text = "run every N-th trial from I on (default: %(default)s, all)"
-        _add(command, "--shard", "I/N", text, default="0/1")
-        text = "list the trials, and do nothing"
-        command.add_argument("--dry_run", action="store_true", help=text)

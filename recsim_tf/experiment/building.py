@@ -100,11 +100,6 @@ def check_training() -> None:
     Evaluation()
 
 
-def simulator() -> Any:
-    """The environment of the configured training."""
-    return _training().simulator
-
-
 def _training() -> Any:
     from recsim_tf.training import Training
 

@@ -1,7 +1,7 @@
 """The protocol of the suite, by which scores of different agents can be compared."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from recsim_tf.experiment.sweeps.results import TrialResult
 from recsim_tf.experiment.sweeps.trial import FINISHED
@@ -22,15 +22,20 @@ class Protocol(NamedTuple):
             " of an evaluation, whose users are the same for all policies of an environment."
         )
 
-    def departures(self, trials: Sequence[TrialResult]) -> list[str]:
-        """Sentences on the finished trials that depart from the protocol, one for each reason."""
+    def departures(
+        self, trials: Sequence[TrialResult], rules: Sequence[Mapping[str, Any]]
+    ) -> list[str]:
+        """Sentences on finished trials, and results of rules, that depart from the protocol, one
+        for each reason.
+        """
         finished = [trial for trial in trials if trial.status == FINISHED]
         seeds: dict[str, int] = {}
         for trial in finished:
             label = trial.trial.variant.label
             seeds[label] = seeds.get(label, 0) + 1
         few = [label for label, count in seeds.items() if count < self.num_seeds]
-        sessions = {policy["episodes"] for trial in finished for policy in trial.policies}
+        sessions = {trial.policies[-1]["episodes"] for trial in finished}
+        sessions |= {rule["episodes"] for rule in rules}
         other = sorted(sessions - {self.num_sessions})
         long = {
             trial.trial.variant.label: trial.measured["env_steps"]

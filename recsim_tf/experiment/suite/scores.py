@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from recsim_tf.experiment import building, config
+from recsim_tf.experiment import config
+from recsim_tf.experiment.commands.simulate import Simulation
 from recsim_tf.experiment.comparing import environments
+from recsim_tf.experiment.gin.bindings import Reference, built, values
 from recsim_tf.experiment.sweeps.plan import GIN_FILE
 from recsim_tf.experiment.sweeps.results import SweepResult, TrialResult, interval_estimate
 from recsim_tf.experiment.sweeps.trial import FINISHED
@@ -82,58 +84,64 @@ class Environment(NamedTuple):
         ]
 
 
-def environment_of(trial: TrialResult) -> str:
-    """The name of the environment of a trial: the folder of its gin file."""
-    return Path(_gin_file(trial)).parent.name
+class Ruled(NamedTuple):
+    """The simulation of an environment under random slates and rules."""
+
+    config: str
+    folder: Path
+    policies: Sequence[Mapping[str, Any]]  # of results.json
 
 
-def _gin_file(trial: TrialResult) -> str:
-    files = trial.trial.variant.bindings.get(GIN_FILE, "")
-    files = [files] if isinstance(files, str) else list(files)
-    if not files or not Path(files[-1]).parent.name:
-        raise UsageError(
-            f"gin_file of trial {trial.trial.name} must be in the folder of its environment, such"
-            f" as suite/news/reinforce.gin, got {files!r}"
-        )
-    return files[-1]
-
-
-def read_scores(result: SweepResult, folder: Path) -> list[Environment]:
-    """The scores of the finished trials of a suite, by environment. Bounds are computed once for
-    each environment and kept in the folder.
+def read_scores(result: SweepResult, ruled: Sequence[Ruled], folder: Path) -> list[Environment]:
+    """The scores of the rules and the finished trials of a suite, by environment. Bounds are
+    computed once for each environment and kept in the folder.
 
     Raises:
-      UsageError: if the trials of an environment differ in what users meet, or one has no random
-        slates among its baselines.
+      UsageError: if the trials of an environment differ from its simulation in what users meet, if
+        a trial is in no environment, or if random slates are not simulated.
     """
-    by_name: dict[str, list[TrialResult]] = {}
+    agents: dict[str, list[TrialResult]] = {
+        _simulator_of(each.config, "simulate"): [] for each in ruled
+    }
     for trial in result.trials:
         if trial.status == FINISHED:
-            by_name.setdefault(environment_of(trial), []).append(trial)
+            name = _simulator_of(trial.trial.config, "experiment")
+            if name not in agents:
+                raise UsageError(
+                    f"suite.rules must have a config of {name}, the environment of trial"
+                    f" {trial.trial.name}, got {', '.join(agents)}"
+                )
+            agents[name].append(trial)
     kept = _kept_bounds(folder)
-    found = [_environment(name, trials, folder, kept) for name, trials in by_name.items()]
+    found = [
+        _environment(name, rules, trials, folder, kept)
+        for rules, (name, trials) in zip(ruled, agents.items(), strict=True)
+    ]
     write_json(folder / _BOUNDS_FILE, kept)
-    return sorted(found, key=lambda environment: environment.name)
+    return found
+
+
+def _simulator_of(text: str, part: str) -> str:
+    """The name of the simulator in a configuration, such as "news" of "@news()"."""
+    return Reference(values(text)[f"{part}.simulator"]).name
 
 
 def _environment(
-    name: str, trials: Sequence[TrialResult], folder: Path, kept: dict[str, Any]
+    name: str, ruled: Ruled, trials: Sequence[TrialResult], folder: Path, kept: dict[str, Any]
 ) -> Environment:
-    contents = [read_text(folder / t.folder / environments.FILE, "run it again") for t in trials]
-    for trial, content in zip(trials, contents, strict=True):
-        if _parts(content) != _parts(contents[0]):
+    content = read_text(ruled.folder / environments.FILE, "run it again")
+    for trial in trials:
+        other = read_text(folder / trial.folder / environments.FILE, "run it again")
+        if _parts(other) != _parts(content):
             raise UsageError(
-                f"trial {trial.trial.name} must have the environment of {trials[0].trial.name}:"
+                f"trial {trial.trial.name} must have the environment of {ruled.folder}:"
                 " recsim-tf compare names the differences"
             )
-    returns: dict[str, Mapping[str, Any]] = {
-        policy["name"]: policy for trial in trials for policy in trial.policies[:-1]
-    }
+    returns = {policy["name"]: policy for policy in ruled.policies}
     if _RANDOM not in returns:
-        raise UsageError(f'experiment.baselines of {name} must have "random" for scores')
-    random = returns[_RANDOM]["mean_return"]
-    bound, reason = _bound(trials[0], contents[0], kept)
-    error = returns[_RANDOM]["standard_error"]
+        raise UsageError(f'simulate.policies of {name} must have "random" for scores')
+    random, error = (returns[_RANDOM][column] for column in ("mean_return", "standard_error"))
+    bound, reason = _bound(ruled, content, kept)
     if bound and bound.value - random <= _MOST_ERRORS * math.hypot(error, bound.error):
         reason = "random slates earn as much as any"
 
@@ -153,7 +161,7 @@ def _environment(
 
     agents: dict[str, list[TrialResult]] = {}
     for trial in trials:
-        agents.setdefault(Path(_gin_file(trial)).stem, []).append(trial)
+        agents.setdefault(_agent_of(trial), []).append(trial)
     entries = [entry(policy, [row], []) for policy, row in returns.items()]
     entries += [
         entry(agent, [trial.policies[-1] for trial in of_agent], of_agent)
@@ -163,18 +171,24 @@ def _environment(
     return Environment(name, random, bound, entries, reason)
 
 
+def _agent_of(trial: TrialResult) -> str:
+    """The name of the agent of a trial: that of its first gin file."""
+    files = trial.trial.variant.bindings.get(GIN_FILE, trial.trial.variant.label)
+    return Path(files if isinstance(files, str) else files[0]).stem
+
+
 def _parts(content: str) -> dict[str, str]:
     """What users meet, without the division of the users among processes."""
     return json.loads(content)["parts"]
 
 
-def _bound(trial: TrialResult, content: str, kept: dict[str, Any]) -> tuple[Bound | None, str]:
-    """The bound of the environment of a trial, or None with the reason."""
+def _bound(ruled: Ruled, content: str, kept: dict[str, Any]) -> tuple[Bound | None, str]:
+    """The bound of an environment, or None with the reason."""
     digest = hashlib.sha256(json.dumps(_parts(content), sort_keys=True).encode()).hexdigest()
     if digest not in kept:
-        config.load([], [trial.trial.config])
+        config.load([], [ruled.config])
         try:
-            bound = bounds(building.simulator())
+            bound = bounds(built(Simulation, "simulate").simulator)
         except ValueError as error:
             kept[digest] = one_line(error)
         else:

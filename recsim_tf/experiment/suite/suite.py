@@ -1,15 +1,22 @@
 """`recsim-tf suite`: a sweep over environments and agents, and the scores of all policies."""
 
+import dataclasses
 import shlex
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from recsim_tf.core.base.arguments import checked
+import gin
+
+from recsim_tf.core.base.arguments import checked, configurable
+from recsim_tf.experiment import building, config
+from recsim_tf.experiment.gin.bindings import built
+from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.experiment.suite.protocol import PROTOCOL
-from recsim_tf.experiment.suite.scores import Environment, read_scores
+from recsim_tf.experiment.suite.scores import Environment, Ruled, read_scores
 from recsim_tf.experiment.suite.suite_report import scores_table, suite_page, suite_rows
+from recsim_tf.experiment.sweeps.plan import Sweep
 from recsim_tf.experiment.sweeps.results import SweepResult
 from recsim_tf.experiment.sweeps.run import run_sweep
 from recsim_tf.experiment.sweeps.sweep_folder import Shard
@@ -18,8 +25,21 @@ from recsim_tf.support.files import read_json
 from recsim_tf.support.outputs import write_files
 from recsim_tf.support.tables import frame
 
-SWEEP_FILE = "suite/suite.gin"
+SWEEP_FILE = "sweeps/suite.gin"
 _FILE = "suite.json"
+
+
+@configurable("suite", module="recsim_tf")
+@dataclasses.dataclass(frozen=True)
+class Suite:
+    """The environments of a suite; in gin files `suite`. Its agents are the trials of `sweep`.
+
+    Args:
+      rules: for each environment a gin file of `recsim-tf simulate`, a path or the name of a
+        packaged config, whose policies are random slates and rules.
+    """
+
+    rules: Sequence[str] = gin.REQUIRED
 
 
 @checked
@@ -38,8 +58,7 @@ def run_suite(
 
     Args:
       root_dir: the folder.
-      sweep_file: a path, or the name of a packaged sweep, whose variants are gin files in folders
-        that are named like their environments.
+      sweep_file: a path, or the name of a packaged sweep, which also binds `suite.rules`.
       gin_bindings: over the file.
       shard: the part of the trials that is run.
       dry_run: whether to print the trials and do nothing.
@@ -60,13 +79,18 @@ def run_suite(
                 f"root_dir {root_dir} holds a suite by the protocol {before.protocol}, this is"
                 f" {PROTOCOL.name}: choose another root_dir"
             )
+    config.load([str(config.find_config(sweep_file, "sweep_file"))], gin_bindings)
+    rules, shared = built(Suite, "suite").rules, built(Sweep, "sweep").gin_bindings
     begun = time.monotonic()
     result = run_sweep(root_dir, sweep_file, gin_bindings, shard=shard, dry_run=dry_run)
     if result is None:
         return None
-    environments = read_scores(result, folder)
+    ruled = [_simulated(file, shared, folder) for file in rules]
+    environments = read_scores(result, ruled, folder)
     minutes = before.minutes + (time.monotonic() - begun) / 60
-    departures = PROTOCOL.departures(result.trials)
+    departures = PROTOCOL.departures(
+        result.trials, [policy for each in ruled for policy in each.policies]
+    )
     command = ["recsim-tf", "suite", f"--root_dir={root_dir}"]
     command += [f"--sweep_file={sweep_file}"] * (sweep_file != SWEEP_FILE)
     command += [f"--gin_bindings={binding}" for binding in gin_bindings]
@@ -83,6 +107,16 @@ def run_suite(
         print(f"Not by the protocol: {sentence}")
     print(f"Scores in {folder / 'suite.html'}")
     return result
+
+
+def _simulated(file: str, bindings: Sequence[str], folder: Path) -> Ruled:
+    """Simulates the rules of an environment, unless the folder has them."""
+    text = config.load([file], bindings)
+    run = RunDirectory(folder / "rules" / Path(file).stem, text)
+    if not run.results_file.exists():
+        building.simulate(run)
+    content: dict[str, Any] = read_json(run.results_file, dict, "remove its folder")
+    return Ruled(text, run.path, content["policies"])
 
 
 class _Record:

@@ -91,7 +91,8 @@ def _proof(environment: Environment) -> str:
     bound = environment.bound
     if bound is None:
         return f"There is no score: {environment.reason}."
-    return f"{bound.kind.capitalize()} {fixed(bound.value, 2)} ± {fixed(bound.error, 2)}. {bound.proof}"
+    value = f"{fixed(bound.value, 2)} ± {fixed(bound.error, 2)}"
+    return f"{bound.kind.capitalize()} {value}. {bound.proof}"
 
 
 def _rows(environment: Environment) -> list[dict[str, Any]]:
