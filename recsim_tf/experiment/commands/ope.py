@@ -127,7 +127,10 @@ def run_ope(
         if not policies and not isinstance(first.target.slate, tuple):
             policies = {_OF_LOG: None}
         if not policies:
-            raise UsageError("run_ope.policies must hold at least one policy, got none")
+            raise UsageError(
+                "run_ope.policies must hold at least one policy, or run_ope.log have probabilities"
+                " of one (target_propensity), got neither"
+            )
         met = None if made_for is None else following(made_for, log)
         judged = {name: _with_density(policy, met) for name, policy in policies.items()}
         results = ope.compare(
