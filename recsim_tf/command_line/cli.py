@@ -74,9 +74,9 @@ def _compare(options: argparse.Namespace) -> None:
 
 
 def _doctor(options: argparse.Namespace) -> None:
-    from recsim_tf.experiment.commands import doctor
+    from recsim_tf.experiment import building
 
-    doctor.run_doctor(options.log, options.column, options.multiple_clicks, options.output)
+    building.doctor(options.log, options.column, options.multiple_clicks, options.output)
 
 
 def _sweep(options: argparse.Namespace) -> int:
@@ -123,6 +123,8 @@ def _gin_files(options: argparse.Namespace) -> list[Path]:
     """The gin files of the options. A missing file is noticed before TensorFlow is imported."""
     if options.command in SWEEPS:
         return [find_config(options.sweep_file, "sweep_file")]
+    if options.command == "doctor":
+        return [find_config(options.log, "LOG")] if options.log.endswith(".gin") else []
     return [find_config(name) for name in getattr(options, "gin_file", ())]
 
 

@@ -137,7 +137,12 @@ def _add_special(command: _Parser, name: str) -> None:
         text = "believable or gain, of each policy or of one; else status 3 or 4; may be repeated"
         _add(command, "--require", "WORD[:POLICY]", text, action="append", default=[])
     elif name == "doctor":
-        _add(command, "log", "LOG", "a table .csv or .parquet of logged sessions")
+        _add(
+            command,
+            "log",
+            "LOG",
+            "a table .csv or .parquet of logged sessions, or a gin file of ope",
+        )
         text = "the name of the column of a role, such as session=visit_id; may be repeated"
         _add(command, "--column", "ROLE=NAME", text, action="append", default=[])
         text = "several documents of a slate may be clicked"

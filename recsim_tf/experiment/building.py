@@ -9,13 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from recsim_tf.evaluation.evaluation import Evaluation
+from recsim_tf.experiment import config
+from recsim_tf.experiment.commands.doctor import CONFIG, read_table, run_doctor
 from recsim_tf.experiment.commands.fit import FitRun, run_fit, show_ended
 from recsim_tf.experiment.commands.gate import Requirement
-from recsim_tf.experiment.commands.ope import OpeRun, run_ope
+from recsim_tf.experiment.commands.ope import OpeRun, read_log, run_ope
 from recsim_tf.experiment.commands.simulate import Simulation, run_simulation
 from recsim_tf.experiment.commands.validate import ValidationRun, run_validation
 from recsim_tf.experiment.gin.bindings import bound_value, built
 from recsim_tf.experiment.runs.folder import RunDirectory
+from recsim_tf.logs.examination.findings import Findings
+from recsim_tf.support.errors import UsageError
 
 # The commands that need agents are imported where they are called: fits need no TF-Agents.
 
@@ -44,6 +48,18 @@ def ope(
     """Judges policies from a log; see `run_ope`. Requirements are texts as in `--require`."""
     required = [Requirement.parse(text) for text in require]  # Before OpeRun makes the log.
     return run_ope(folder, OpeRun(), trust, required)
+
+
+def doctor(
+    log: str, column: Sequence[str] = (), multiple_clicks: bool = False, output: str | None = None
+) -> Findings:
+    """Examines a table, or the log of a configuration of `ope`; see `run_doctor`."""
+    if not log.endswith(CONFIG):
+        return run_doctor(lambda: read_table(log, column, multiple_clicks), output)
+    if column or multiple_clicks:
+        raise UsageError(f"--column and --multiple_clicks are for a table, got LOG {log}")
+    config.load([log], [])
+    return run_doctor(lambda: read_log(OpeRun()), output)
 
 
 def simulate(folder: RunDirectory, episode_file: str | None = None) -> dict[str, Any]:

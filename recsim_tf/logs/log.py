@@ -113,10 +113,19 @@ def users_of(labels: Sequence[Labels]) -> Any:
     () if users are unknown, or have one session each. Sessions of the same user are not
     independent.
     """
-    if any(isinstance(label.user, tuple) for label in labels):
+    return recurring([label.user for label in labels])
+
+
+def recurring(ids: Sequence[Any]) -> Any:
+    """The numbers of the ids of one or more pieces of a log, int [S], in [0, U). The result is ()
+    if ids are unknown, or all different.
+    """
+    if any(isinstance(each, tuple) for each in ids):
         return ()
-    ids, users = np.unique(np.concatenate([label.user for label in labels]), return_inverse=True)
-    return users if len(ids) < len(users) else ()
+    every = np.concatenate(ids)
+    if len(set(every)) == len(every):
+        return ()
+    return np.unique(every, return_inverse=True)[1]
 
 
 class Log(NamedTuple):

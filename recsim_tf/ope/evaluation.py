@@ -10,12 +10,10 @@ import numpy as np
 import tensorflow as tf
 
 from recsim_tf.core.base.arguments import (
-    AtLeast,
     Fraction,
     WholeNumber,
     checked,
     kind_of,
-    require,
 )
 from recsim_tf.core.base.ranges import Range
 from recsim_tf.core.base.validation import check_different
@@ -188,7 +186,8 @@ def observed_by(model: Any, log: Sessions) -> Sessions:
 def _result(inputs: "EvaluationInputs", level: float) -> Result:
     """All estimates for a policy."""
     sample = inputs.sample
-    require("num_sessions", len(sample.reward), Annotated[int, AtLeast(2)])
+    if len(sample.reward) < 2:
+        raise ValueError("log must have at least two sessions, got one")
     result = Result(
         (name, inputs.examined(inputs.estimate(name, estimator, level), estimator))
         for name, estimator in inputs.estimators.items()

@@ -40,9 +40,11 @@ def plot(
 
 def _draw(axes: Any, result: Result, truth: Estimate | None = None) -> None:
     rows = list(result.items())
-    shown = [result.logged.interval]
-    shown += [each.interval for each in result.values() if each.verdict.is_believable]
-    shown += [] if truth is None else [truth.interval]
+    ends = [result.logged.value, *result.logged.interval]
+    for each in result.values():
+        ends += each.interval if each.verdict.is_believable else ()
+    ends += () if truth is None else truth.interval
+    shown = [end for end in ends if np.isfinite(end)]  # The error for a single user is not known.
     margin = 0.25 * np.ptp(shown) or 1.0
     left, right = np.min(shown) - margin, np.max(shown) + margin
     # Estimates that are not to be believed may lie outside of the axes.

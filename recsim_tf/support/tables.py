@@ -77,11 +77,15 @@ def signed(value: float, digits: int = 4) -> str:
 
 def gained(value: float) -> str:
     """A number with its sign and four digits."""
+    if math.isnan(value):
+        return number(None)
     return _typeset(f"{value + 0.0:+.4g}")
 
 
 def per_cent(part: float) -> str:
     """A part of a whole in per cent, with its sign and three digits."""
+    if math.isnan(part):
+        return number(None)
     digits = "#.3g" if abs(part) < 1 else ",.0f"
     return _typeset(f"{format(100 * part + 0.0, f'+{digits}').rstrip('.')}%")
 

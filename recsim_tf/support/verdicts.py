@@ -53,10 +53,13 @@ class Verdict(NamedTuple):
     @classmethod
     def of(cls, value: float, half_width: float, *faults: str) -> "Verdict":
         """The verdict on an estimate. The first fault that is not empty makes it not believable.
-        Without a fault, the half width of its interval decides whether it is wide.
+        Without a fault, the half width of its interval decides whether it is wide. It is NaN where
+        the log does not tell the error, since all its sessions are of one user.
         """
         for fault in filter(None, faults):
             return cls(NOT_BELIEVABLE, fault)
+        if np.isnan(half_width):
+            return cls(CANNOT_TELL, "all sessions are of one user, so the error is not known")
         if not half_width <= _WIDE * abs(value):
             part = half_width / abs(value) if value else np.inf
             return cls(WIDE, f"the interval is the estimate \N{PLUS-MINUS SIGN} {part:.0%}")

@@ -3,7 +3,8 @@ import pytest
 from off_policy import doctor_worlds
 from off_policy.doctor_worlds import LEARNED, MISLEADING, SOUND, TIED
 
-from recsim_tf import ope
+from recsim_tf import logs, ope
+from recsim_tf.experiment import building
 
 WORLDS = MISLEADING | LEARNED | SOUND | TIED
 LARGE = 20_000
@@ -106,3 +107,50 @@ def test_faults_have_their_size():
         0, new=doctor_worlds.plackett_luce(1.5 * doctor_worlds.OLD_SCORES)
     ).log
     assert 80 < (exchanged.propensity.slate != true.propensity.slate).sum() <= 100
+
+
+# The findings that a table alone gives. R2 needs candidates, and R10 the kinds of users.
+TOLD_BY_TABLES = {
+    **dict.fromkeys(["R4a", "R4b", "R4c"], "sessions without a click"),
+    "R5b": "amounts",
+    "R6": "days",
+    **dict.fromkeys(["R7a", "R7b"], "copies"),
+    "R8": "propensities",
+    **dict.fromkeys(["R8b", "R9"], "support"),
+    "R12": "clicks on all",
+    "R13": "logging policy",
+}
+
+
+def as_file(log, path):
+    """Writes a log as a table, with a column for each feature of a user."""
+    features = log.initial.get("features", np.zeros([log.num_sessions, 0]))
+    initial = {name: values for name, values in log.initial.items() if name != "features"}
+    initial |= {f"feature_{number}": column for number, column in enumerate(features.T)}
+    logs.to_table(log._replace(initial=initial)).to_csv(path, index=False)
+    return path
+
+
+@pytest.mark.usefixtures("no_simulation")
+@pytest.mark.parametrize("name", WORLDS)
+def test_doctor_examines_the_file_of_a_world(name, tmp_path, capsys):
+    log = WORLDS[name](3, num_sessions=1000 if name in TOLD_BY_TABLES else 100).log
+    path = as_file(log, tmp_path / "log.csv")
+    findings = building.doctor(str(path), multiple_clicks=True)
+    assert str(findings) in capsys.readouterr().out
+    assert "nan" not in str(findings) + findings.render()
+    if name in TOLD_BY_TABLES:
+        assert findings[TOLD_BY_TABLES[name]].accuses
+    if name in SOUND and name != "must choose":
+        assert not findings.faults
+
+
+@pytest.mark.parametrize("name", ["R2", "R2b", "R10"])
+def test_kinds_and_candidates_of_files_show_wrong_propensities(name, tmp_path):
+    log = MISLEADING[name](3).log
+    path = as_file(log, tmp_path / "log.csv")
+    logs.candidates_table(log).to_csv(tmp_path / "candidates.csv", index=False)
+    further = {"user_columns": {"kind": "kind"}, "candidates": tmp_path / "candidates.csv"}
+    assert not logs.examine(logs.from_table(path, multiple_clicks=True)).faults
+    read = logs.from_table(path, multiple_clicks=True, **further)
+    assert [each.name for each in logs.examine(read).faults] == ["propensities"]

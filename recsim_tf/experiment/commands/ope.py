@@ -112,22 +112,19 @@ def run_ope(
     # A log without policies to be judged brings the probabilities of one.
     names = [*named_baselines("run_ope.policies", run.policies)] or [_OF_LOG]
     named = gate.pairs(required, names)
-    model: Any = run.model
-    if isinstance(model, str):
-        model = load_model(model, [*run.imports, *trusted])
-    simulator: Simulator | None = getattr(model, "simulator", model)
-    made_for = simulator if simulator is not None else run.truth
+    model, made_for = _models(run, trusted)
     policies = _policies("run_ope.policies", run.policies, made_for)
-    logging = None
-    if run.logging is not None:
-        (logging,) = _policies("run_ope.logging", (run.logging,), made_for).values()
+    logging = _logging(run, made_for)
     with folder.claim():
         log = _log(run, made_for, logging)
         first = next(iter(log.pieces()))
         if not policies and not isinstance(first.target.slate, tuple):
             policies = {_OF_LOG: None}
         if not policies:
-            raise UsageError("run_ope.policies must hold at least one policy, got none")
+            raise UsageError(
+                "run_ope.policies must hold at least one policy, or run_ope.log have probabilities"
+                " of one (target_propensity), got neither"
+            )
         met = None if made_for is None else following(made_for, log)
         judged = {name: _with_density(policy, met) for name, policy in policies.items()}
         results = ope.compare(
@@ -173,6 +170,29 @@ def run_ope(
     print(f"Page, figures and plot in {folder.path}")
     print(*outcomes, sep="\n", end="\n" if outcomes else "")
     return content
+
+
+def read_log(run: OpeRun) -> Sessions:
+    """The log of a run, which is simulated where the run has none."""
+    _, made_for = _models(run)
+    return _log(run, made_for, _logging(run, made_for))
+
+
+def _models(run: OpeRun, trusted: Sequence[str] = ()) -> tuple[Any, Simulator | None]:
+    """The model of the users, and the simulator for which policies are made."""
+    model: Any = run.model
+    if isinstance(model, str):
+        model = load_model(model, [*run.imports, *trusted])
+    simulator: Simulator | None = getattr(model, "simulator", model)
+    return model, simulator if simulator is not None else run.truth
+
+
+def _logging(run: OpeRun, simulator: Simulator | None) -> Any:
+    """The policy that logged, or None."""
+    if run.logging is None:
+        return None
+    (logging,) = _policies("run_ope.logging", (run.logging,), simulator).values()
+    return logging
 
 
 def _policies(argument: str, baselines: Baselines, simulator: Simulator | None) -> dict[str, Any]:

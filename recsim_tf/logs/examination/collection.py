@@ -40,29 +40,32 @@ def copies(columns: Columns) -> Finding:
     )
     fault = _of_counts(counts)
     if not isinstance(columns.time, tuple):
-        fault = fault or _at_the_same_time(columns, counts)
+        words = "begin at the same time"
+        fault = fault or _alike_in(columns.begins, words, columns, counts)
         finding = finding._replace(
             power=f"{finding.power} {_FEWEST_COPIES} copies with the same time would be seen."
         )
+    if not isinstance(columns.ids, tuple):
+        fault = fault or _alike_in(columns.ids, "have the same id", columns, counts)
     if not fault:
         return finding
     return finding._replace(word=FAULT, sentence=fault, advice="Leave the copies out of the log.")
 
 
-def _at_the_same_time(columns: Columns, counts: np.ndarray) -> str:
-    """A fault of sessions that begin at the same time and are equal; "" for none."""
+def _alike_in(values: np.ndarray, words: str, columns: Columns, counts: np.ndarray) -> str:
+    """A fault of equal sessions that share a value of [S], in words; "" for none."""
 
     def pairs(counts: np.ndarray) -> float:
         return float(np.sum(counts * (counts - 1.0)) / 2)
 
-    _, together = np.unique(columns.begins, return_counts=True)
-    both = row_hashes([columns.content, columns.begins], columns.num_sessions)
+    _, together = np.unique(values, return_counts=True)
+    both = row_hashes([columns.content, values], columns.num_sessions)
     number = pairs(np.unique(both, return_counts=True)[1])
     expected = pairs(together) * pairs(counts) / max(pairs(np.array([counts.sum()])), 1.0)
     if number < _FEWEST_COPIES or number <= expected + bound(1) * np.sqrt(expected + 1):
         return ""
     return (
-        f"{number:,.0f} pairs of sessions begin at the same time and are equal, where chance makes"
+        f"{number:,.0f} pairs of sessions {words} and are equal, where chance makes"
         f" {expected:.1f}: sessions were copied."
     )
 
@@ -196,11 +199,12 @@ def amounts(columns: Columns) -> Finding:
     values = np.abs(columns.reward[columns.reward != 0])
     deviations = (columns.returns - columns.returns.mean()) ** 2
     largest = float(deviations.max(initial=0.0) / max(deviations.sum(), 1e-300))
+    unseen = min(3 / columns.num_sessions, 1.0)
     finding = finding._replace(
         word=SOUND,
         value=pareto_k(values),
         sentence="No session decides the mean.",
-        power=f"An amount in fewer than {share(3 / columns.num_sessions)} of the sessions may be"
+        power=f"An amount in fewer than {share(unseen)} of the sessions may be"
         " missing unseen, however large it is.",
     )
     k = finding.value
@@ -211,7 +215,9 @@ def amounts(columns: Columns) -> Finding:
             " can be known.",
             advice="Judge counts, or amounts that are capped, and say so.",
         )
-    if largest > 0.2 and columns.num_sessions >= _FEWEST_SESSIONS:
+    if columns.num_sessions < _FEWEST_SESSIONS:
+        return finding._replace(word=CANNOT_TELL, sentence="The log has too few sessions to tell.")
+    if largest > 0.2:
         return finding._replace(
             word=WITH_CARE,
             sentence=f"A single session has {share(largest)} of the variance of the returns.",

@@ -10,11 +10,11 @@ import tensorflow as tf
 
 from recsim_tf.core.base.types import Nest
 from recsim_tf.logs.hashes import row_hashes
-from recsim_tf.logs.log import DRAWS, Log, Sessions, session_digests, users_of
+from recsim_tf.logs.log import DRAWS, Log, Sessions, recurring, session_digests, users_of
 from recsim_tf.logs.showing import clicks
+from recsim_tf.logs.tables.parsing import per_day
 
-_FEWEST_SECONDS, _MOST_SECONDS = 1e9, 1e10  # of times that are numbers, seconds since 1970
-_PER_DAY = {"seconds": 86_400.0, "milliseconds": 86_400e3, "nanoseconds": 86_400e9}
+_PER_DAY = 86_400e9  # nanoseconds
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,6 +42,7 @@ class Columns:
     time: Any  # float64 [n], in days
     are_days: bool  # whether a unit of `time` is a day; else times are of an unknown unit
     users: Any  # int64 [S], the user of each session; () where no user has several sessions
+    ids: Any  # int64 [S], the number of each session's id; () where no id is there twice
 
     @classmethod
     def of(cls, log: Sessions) -> "Columns":
@@ -62,6 +63,7 @@ class Columns:
             time=time,
             are_days=are_days,
             users=users_of(labels),
+            ids=recurring([label.session for label in labels]),
             **{**whole, "length": length},
         )
 
@@ -170,15 +172,8 @@ def _days(times: Any, are_dates: bool) -> tuple[Any, bool]:
     """Times in days since 1970, and whether their unit is known to be that."""
     if isinstance(times, tuple):
         return (), False
-    largest = float(np.max(times, initial=0.0))
-    unit = None
-    if are_dates:
-        unit = "nanoseconds"
-    elif _FEWEST_SECONDS <= largest < _MOST_SECONDS:
-        unit = "seconds"
-    elif 1e3 * _FEWEST_SECONDS <= largest < 1e3 * _MOST_SECONDS:
-        unit = "milliseconds"
-    return (times, False) if unit is None else (times / _PER_DAY[unit], True)
+    unit = _PER_DAY if are_dates else float(per_day(np.max(times, initial=0.0)))
+    return (times, False) if np.isnan(unit) else (times / unit, True)
 
 
 def _context(log: Log) -> np.ndarray:

@@ -52,17 +52,34 @@ def wrong_propensities(columns: Columns) -> Finding:
     if isinstance(columns.propensity, tuple) or isinstance(columns.slate, tuple):
         return finding
     sums = _sums(columns)
-    fault = _of_documents(columns, sums) or _of_others(columns) or _too_small(columns)
-    seen = max(visible(sums.mean.standard_error) / max(sums.mean.value, 1.0), _ALIKE)
-    power = f"Propensities that are all {share(seen)} too large or small would be seen."
+    fault = (
+        _of_documents(columns, sums)
+        or _of_others(columns)
+        or _too_small(columns)
+        or _too_small_together(columns, sums)
+    )
+    finding = finding._replace(value=sums.mean.value)
+    if columns.num_sessions < _FEWEST_STEPS:
+        return finding._replace(sentence="The log has too few sessions to tell.", advice="")
+    powers = []
+    if np.isnan(sums.possible):
+        powers.append(
+            "The log does not say what could have been shown, so propensities of a document in"
+            " place of the slate would not be seen."
+        )
+    elif not _has_floor(columns) and np.isfinite(sums.mean.standard_error):
+        excess = max(visible(sums.mean.standard_error) / sums.possible, _ALIKE)
+        seen = excess / (1 + excess)
+        powers.append(f"Propensities that are all {share(seen)} too small would be seen.")
     contexts = columns.first_steps(columns.context)
     if np.unique(contexts, return_counts=True)[1].max() < _FEWEST_STEPS:
-        power += " Contexts do not recur, so propensities that belong to others would not be seen."
+        powers.append(
+            "Contexts do not recur, so propensities that belong to others would not be seen."
+        )
     return finding._replace(
         word=FAULT if fault else SOUND,
-        value=sums.mean.value,
         sentence=fault or "Slates are shown as often as their propensities say.",
-        power=power,
+        power=" ".join(powers),
         advice="Mend the propensities before any estimate with weights." if fault else "",
     )
 
@@ -87,7 +104,7 @@ def support(columns: Columns) -> Finding:
     sure = float(np.mean(is_sure))
     covered = sums.mean.value / sums.possible
     error = sums.mean.standard_error / sums.possible
-    unseen = 3 / columns.num_sessions
+    unseen = min(3 / columns.num_sessions, 1.0)
     finding = finding._replace(
         value=covered,
         power=f"Slates that a policy shows in fewer than {share(unseen)} of sessions may be missing"
@@ -213,4 +230,15 @@ def _too_small(columns: Columns) -> str:
     return (
         f"A slate is shown in {share(counts[worst] / number[worst])} of {number[worst]:,} steps of"
         f" the same context, where its propensity is at most {share(largest[worst])}."
+    )
+
+
+def _too_small_together(columns: Columns, sums: _Sums) -> str:
+    """A fault of propensities that allow more slates than there are; "" for none."""
+    excess, error = sums.mean.value - sums.possible, sums.mean.standard_error
+    if _has_floor(columns) or not excess > bound(1) * error + _ALIKE * sums.possible:
+        return ""
+    return (
+        f"The mean of 1 / propensity is {sums.mean.value:,.1f}, where {sums.possible:,.0f} slates"
+        " are possible: propensities are too small."
     )

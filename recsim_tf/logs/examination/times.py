@@ -51,9 +51,9 @@ def days(columns: Columns) -> Finding:
         harms=INTERVALS,
     )
     of_sessions = spans(columns)
-    if of_sessions is None or isinstance(columns.reward, tuple):
+    if isinstance(columns.time, tuple) or isinstance(columns.reward, tuple):
         return finding
-    index, unit = of_sessions
+    index, unit = of_sessions or (np.zeros(columns.num_sessions, np.int64), "day")
     counts = np.bincount(index)
     is_used = counts > 1
     number, size = int(is_used.sum()), counts[is_used]

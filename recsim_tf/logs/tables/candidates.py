@@ -101,7 +101,9 @@ def read_candidates(table: Any, columns: Mapping[str, str], session_ids: np.ndar
         )
     elif role == "timestamp":
         step, valid, _ = parsing.timestamps(frame[columns[role]])
-        faults.refuse(~valid, columns[role], "be a number or a date (ISO 8601)", "")
+        faults.refuse(
+            ~valid, columns[role], "be a number in all rows, or a date (ISO 8601) in all rows", ""
+        )
     names = [name for name in frame.columns if name not in place]
     allowed = "be a finite number that float32 holds"
     features = np.zeros([len(frame), len(names)], np.float32)

@@ -7,7 +7,7 @@ import numpy as np
 
 from recsim_tf.logs.tables import parsing
 from recsim_tf.logs.tables.faults import Faults
-from recsim_tf.logs.tables.frames import check_present, check_roles
+from recsim_tf.logs.tables.frames import check_present, check_roles, listed
 from recsim_tf.logs.tables.parsing import pandas
 
 # Roles of propensities, by their fields of `SlateLogProbs`.
@@ -41,9 +41,17 @@ _MAX_POSITION = 2**31
 
 
 def default_columns(names: Sequence[str]) -> dict[str, str]:
-    """The columns of a table by role, recognised by their names."""
+    """The columns of a table by role, recognised by their names. Raises a ValueError if there is
+    none.
+    """
     by_role = {role: name for role, name in _OBP_NAMES.items() if name in names}
-    return by_role | {role: role for role in _ROLES if role in names}
+    by_role |= {role: role for role in _ROLES if role in names}
+    if not by_role:
+        raise ValueError(
+            "columns must name the columns of session, position, document and so on, since no"
+            f" name is recognised: the table has {listed(names)}"
+        )
+    return by_role
 
 
 def check_columns(columns: Mapping[str, str], multiple_clicks: bool) -> bool:
@@ -170,8 +178,15 @@ class Cells:
             column = self.columns["timestamp"]
             times, valid, self.are_dates = parsing.timestamps(self.frame[column])
             self.values["timestamp"] = times
-            allowed = "be a number or a date (ISO 8601)"
+            allowed = "be a number in all rows, or a date (ISO 8601) in all rows"
             self.faults.refuse(~valid, column, allowed, "invalid timestamp")
+            if not self.are_dates:
+                units, rows, counts = np.unique(
+                    parsing.per_day(times), return_inverse=True, return_counts=True
+                )
+                differs = np.isfinite(units).all() & (rows != counts.argmax())
+                allowed = "be in the same unit in all rows, such as seconds or milliseconds"
+                self.faults.refuse(valid & differs, column, allowed, "other unit of timestamps")
 
     def _engagement(self) -> None:
         """Reads the engagement. Empty cells are unknown, NaN."""

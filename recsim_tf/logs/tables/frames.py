@@ -27,7 +27,10 @@ def column_names(table: Any) -> list[str]:
     path = path_of(table)
     if path.endswith(_CSV):
         with _reading_errors(path, "table of separated values"), _opened(path) as file:
-            return next((cells for cells in csv.reader(file) if not _is_blank(cells)), [])
+            for cells in csv.reader(file):
+                if not _is_blank(cells):
+                    return cells
+            raise ValueError("it is empty")
     return list(as_frame(table).columns)
 
 
@@ -187,10 +190,13 @@ def check_present(frame: Any, names: Iterable[str], table: str = "the table") ->
     for name in names:
         if columns.count(name) != 1:
             problem = "is there twice" if name in columns else "is missing"
-            listed = printable(", ".join(map(str, columns[:_MOST_LISTED])))
-            if len(columns) > _MOST_LISTED:
-                listed += f" and {len(columns) - _MOST_LISTED:,} more"
-            raise ValueError(f"column {name!r} {problem}: {table} has {listed}")
+            raise ValueError(f"column {name!r} {problem}: {table} has {listed(columns)}")
+
+
+def listed(names: Sequence[str]) -> str:
+    """The names of columns in one line, without the end of a long list."""
+    line = printable(", ".join(map(str, names[:_MOST_LISTED])))
+    return line if len(names) <= _MOST_LISTED else f"{line} and {len(names) - _MOST_LISTED:,} more"
 
 
 def _read(path: str, texts: Sequence[str]) -> Any:

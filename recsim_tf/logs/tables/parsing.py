@@ -111,6 +111,14 @@ def timestamps(column: Any) -> tuple[np.ndarray, np.ndarray, bool]:
     return dates.to_numpy("datetime64[ns]").astype(np.int64), dates.notna().to_numpy(), True
 
 
+def per_day(times: np.ndarray) -> np.ndarray:
+    """The units in a day, float64 [R], of times since 1970 in seconds, milliseconds, microseconds
+    or nanoseconds. Their size tells the unit between 2001 and 2286. NaN for times of another size.
+    """
+    power = np.floor(np.log10(np.maximum(times, 1.0))) - 9  # 10^9 seconds are in the year 2001.
+    return np.where(np.isin(power, (0, 3, 6, 9)), 86_400 * 10.0**power, np.nan)
+
+
 def _dates(column: Any) -> Any:
     """ISO texts as dates in UTC, NaT for other texts."""
 

@@ -32,8 +32,9 @@ def to_table(log: Log) -> Any:
 
     Raises:
       ImportError: without pandas.
-      ValueError: for a log that a table cannot represent: no `shown`, draws without names, queries,
-        a step in which nothing is shown, other responses, or clicks at empty positions.
+      ValueError: for a log that a table cannot represent: no `shown`, draws without names or with
+        several values, queries, a step in which nothing is shown, other responses, or clicks at
+        empty positions.
     """
     log.require("to_table", "shown")
     if tf.nest.flatten(log.query):
@@ -116,6 +117,11 @@ def _named(log: Log, session: np.ndarray, step: np.ndarray) -> dict[str, Any]:
         raise ValueError("log.innovation must be () or a context, since a table has no column")
     columns = {}
     for name, values in dict(initial).items() if initial else ():
+        if np.shape(values) != (log.num_sessions,):
+            raise ValueError(
+                f"log.initial must have one value for each session in a column, got {name!r} of"
+                f" shape {np.shape(values)}"
+            )
         column = values[session]
         if innovation and name in innovation:
             before = innovation[name][session, np.maximum(step - 1, 0)]

@@ -139,17 +139,21 @@ def test_wrong_requirements_are_refused_in_a_line():
         )
 
 
-def judged(folder, shares, *required):
-    """The exit status for a log of 100 slates of one document each, and the content of ope.json.
+def judged(folder, shares, *required, num_sessions=100, num_users=100):
+    """The exit status for a log of slates of one document each, and the content of ope.json.
     Documents earn their number, 0 or 1, and are logged with the probability 0.5.
 
     Args:
       folder: the folder of the log and of the run.
       shares: the probabilities of documents 0 and 1 under the policy to be judged.
       required: the texts of requirements.
+      num_sessions, num_users: the sizes of the log.
     """
-    names = "session,position,document,reward,propensity,target_propensity"
-    rows = [f"{row},0,{row % 2},{row % 2},0.5,{shares[row % 2]}" for row in range(100)]
+    names = "session,user,position,document,reward,propensity,target_propensity"
+    rows = [
+        f"{row},{row % num_users},0,{row % 2},{row % 2},0.5,{shares[row % 2]}"
+        for row in range(num_sessions)
+    ]
     (folder / "log.csv").write_text("\n".join([names, *rows]))
     bindings = [f"run_ope.log = '{folder / 'log.csv'}'", "run_ope.estimators = ('snips',)"]
     options = [f"--gin_bindings={each}" for each in bindings]
@@ -189,6 +193,32 @@ def test_a_pipeline_gets_the_exit_status_and_all_files(
     for line, answer, each in zip(lines, answers, content["requirements"], strict=True):
         start = f"Requirement {each['word']} of target policy: {answer}; "
         assert line == start + each["reason"]
+
+
+@pytest.mark.filterwarnings("ignore")  # Matplotlib warns of its own dependencies.
+def test_the_sessions_of_one_user_do_not_tell_the_error_and_have_a_page(tmp_path, capfd):
+    status, content = judged(tmp_path, (0.2, 0.8), "gain", num_users=1)
+    output, _ = capfd.readouterr()
+    assert status == 4
+    (estimate,) = content["policies"]["target policy"]["estimates"].values()
+    reason = "all sessions are of one user, so the error is not known"
+    assert estimate["verdict"] == {"word": "cannot tell", "reason": reason}
+    assert (estimate["standard_error"], estimate["interval"]) == (None, [None, None])
+    assert reason in output
+    assert "nan" not in output + (tmp_path / "run" / "report.html").read_text()
+
+
+@pytest.mark.filterwarnings("ignore")  # Matplotlib warns of its own dependencies.
+@pytest.mark.parametrize("old", ['{"schema": 0}', "{"])
+def test_an_old_or_damaged_ope_json_is_replaced(tmp_path, old):
+    _, first = judged(tmp_path, (0.2, 0.8), "gain")
+    (tmp_path / "run" / "ope.json").write_text(old)
+    assert judged(tmp_path, (0.2, 0.8), "gain") == (0, first)
+
+
+def test_a_single_session_is_refused(tmp_path, capfd):
+    assert judged(tmp_path, (0.2, 0.8), num_sessions=1) == (2, None)
+    assert "log must have at least two sessions, got one\n" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(

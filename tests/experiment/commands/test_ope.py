@@ -163,7 +163,10 @@ def test_wrong_runs_are_refused_in_a_line(tmp_path):
             ["run_ope.log = @simulated_log()", *log_of_a_fit],
             "ope.evaluate needs a log with rewards, got none",
         ),
-        (["run_ope.policies = ()"], "run_ope.policies must hold at least one policy"),
+        (
+            ["run_ope.policies = ()"],
+            "at least one policy, or run_ope.log have probabilities of one",
+        ),
         (["run_ope.estimators = ('snipz',)"], "snipz"),
         (["run_ope.policies = ('nobody',)"], "nobody"),
         (

@@ -33,6 +33,12 @@ def of_others():
     return log._replace(propensity=SlateLogProbs(slate=values))
 
 
+def too_small():
+    """All propensities are halved."""
+    log = log_of()
+    return log._replace(propensity=SlateLogProbs(slate=log.propensity.slate - np.log(2)))
+
+
 def always_shown():
     """Users of a kind always see the same slate, and the propensities do not say so."""
     probabilities = policy()
@@ -133,6 +139,7 @@ MISLEADING = [
     ("propensities", FAULT, of_documents),
     ("propensities", FAULT, of_others),
     ("propensities", FAULT, always_shown),
+    ("propensities", FAULT, too_small),
     ("support", WITH_CARE, sure),
     ("support", WITH_CARE, few_slates),
     ("copies", FAULT, lambda: copied(2)),
@@ -186,6 +193,45 @@ def test_a_log_in_pieces_has_the_findings_of_the_log(words):
     assert {name: each for name, each in whole.items()} == dict(in_pieces)
 
 
+@pytest.mark.parametrize("has_times", [True, False])
+def test_pieces_that_overlap_have_copies(has_times):
+    log = log_of()
+    if not has_times:
+        log = log._replace(labels=log.labels._replace(time=(), dates=False))
+    for first, second, word in ((300, 300, SOUND), (320, 300, FAULT)):
+        pieces = [log.take(slice(0, first)), log.take(slice(second, None))]
+        finding = logs.examine(LogStream(lambda pieces=pieces: pieces))["copies"]
+        assert finding.word == word, finding.sentence
+        assert has_times or word == SOUND or "20 pairs of sessions have the same id" in str(finding)
+
+
+def test_pieces_that_count_their_sessions_from_0_have_no_copies():
+    pieces = [log_of(seed=seed) for seed in range(2)]
+    assert logs.examine(LogStream(lambda: pieces))["copies"].word == SOUND
+
+
+@pytest.mark.parametrize("number", [1, 2, 9])
+@pytest.mark.parametrize("is_one_user", [True, False])
+def test_a_few_sessions_tell_little_and_no_number_is_unknown(number, is_one_user):
+    log = log_of(number)
+    users = np.full(number, "u0") if is_one_user else ()
+    findings = logs.examine(log._replace(labels=log.labels._replace(user=users)))
+    assert {name for name, each in findings.items() if each.word == SOUND} <= {
+        "copies",
+        "sessions without a click",
+        "clicks on all",
+    }
+    for text in (str(findings), findings.render()):
+        assert "nan" not in text
+        assert not re.search(r"[1-9]\d\d+%", text.replace("100%", ""))
+
+
+def test_without_candidates_propensities_of_documents_are_said_to_stay_unseen():
+    finding = logs.examine(of_documents()._replace(candidates=()))["propensities"]
+    assert finding.word == SOUND
+    assert "propensities of a document in place of the slate would not be seen" in finding.power
+
+
 def test_a_log_whose_users_choose_one_document_each_asks_for_care():
     log = without(log_of())
     first = log.response.argmax(axis=2)
@@ -222,9 +268,12 @@ def test_rounded_propensities_are_no_fault():
 def test_times_may_be_seconds_or_of_an_unknown_unit():
     log = up_and_down()
     seconds = log.labels.time / 1e9
-    for times in (seconds, 1e3 * seconds, seconds - seconds.min()):
+    for times in (*(unit * seconds for unit in (1, 1e3, 1e6, 1e9)), seconds - seconds.min()):
         labels = log.labels._replace(time=times, dates=False)
-        assert logs.examine(log._replace(labels=labels))["days"].accuses
+        findings = logs.examine(log._replace(labels=labels))
+        assert findings["days"].accuses
+        unit = "days" if times.min() else "of an unknown unit"
+        assert f" {unit} from the first to the last" in findings.contents["times"]
 
 
 def test_findings_are_a_table_a_frame_a_page_and_json():

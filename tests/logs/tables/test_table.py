@@ -127,6 +127,39 @@ def test_dates_without_nanoseconds_are_refused():
         from_table(table(time=dates), EVERYTHING)
 
 
+@pytest.mark.parametrize("form", ["zone", "two zones", "zone in part"])
+def test_times_of_several_zones_are_the_same_points_in_time(form):
+    seconds, offsets = table()["time"], {"zone": [1] * 5, "two zones": [2, -5, 2, 0, 5]}
+    hours = offsets.get(form, [0, None, 0, None, 3])
+    dates = pd.to_datetime(seconds + 86_400, unit="s")
+    local = [date + pd.Timedelta(hours=hour or 0) for date, hour in zip(dates, hours, strict=True)]
+    zones = ["" if hour is None else f"{hour:+03}:00" for hour in hours]
+    texts = [date.isoformat() + zone for date, zone in zip(local, zones, strict=True)]
+    read = from_table(table(time=texts), EVERYTHING).labels.time
+    expected = from_table(table(time=dates), EVERYTHING).labels.time
+    np.testing.assert_array_equal(read, expected)
+
+
+@pytest.mark.parametrize("larger", [1e3, 1e6, 1e9])
+def test_epoch_times_of_several_units_are_refused(larger):
+    seconds = 1_700_000_000 + table()["time"]
+    for times in (seconds, larger * seconds, seconds - 1_700_000_000 + 999_999_990):
+        from_table(table(time=times), EVERYTHING)
+    mixed = seconds.astype(float).where(seconds.index != 3, larger * seconds)
+    message = "^row 3, column 'time' must be in the same unit in all rows, such as seconds"
+    assert_refused(lambda: from_table(table(time=mixed), EVERYTHING), message)
+    read = from_table(table(time=mixed), EVERYTHING, drop_invalid=True)
+    assert read.labels.dropped == {"other unit of timestamps": 1}
+
+
+def test_times_of_numbers_and_dates_are_refused():
+    dates = [f"2020-01-01T00:00:{second:02}" for second in table()["time"]]
+    for row, times in ((2, [*dates[:2], 5, *dates[3:]]), (2, [10, 10, dates[2], 5, 5])):
+        message = f"^row {row}, column 'time' must be a number in all rows, or a date"
+        frame = table(time=pd.Series(times, dtype=object))
+        assert_refused(lambda frame=frame: from_table(frame, EVERYTHING), message)
+
+
 def test_every_kind_of_table_gives_the_same_log(tmp_path):
     expected = from_table(table(), EVERYTHING)
     table().to_csv(tmp_path / "log.csv", index=False)
@@ -320,6 +353,17 @@ def test_what_is_no_table_is_refused(tmp_path, monkeypatch, source, message):
     with pytest.raises((ValueError, FileNotFoundError), match=message) as error:
         from_table(source, COLUMNS)
     assert "\n" not in str(error.value)
+
+
+def test_a_file_without_known_names_of_columns_is_refused(tmp_path):
+    for text, message in (
+        ("", "log.csv is not a table of separated values: it is empty"),
+        (" \n\n", "log.csv is not a table of separated values: it is empty"),
+        ("a,b\n1,2\n", "columns must name the columns of session, .*: the table has a, b$"),
+        ("session,b\n1,2\n", "columns must name a column for 'position', got {'session'"),
+    ):
+        (tmp_path / "log.csv").write_text(text)
+        assert_refused(lambda: from_table(tmp_path / "log.csv"), message)
 
 
 def test_without_pandas_the_extra_is_named(monkeypatch):

@@ -71,6 +71,10 @@ LOG = from_table(table(), ROLES, attributes=["quality"])
     ("changes", "message"),
     [
         ({"initial": np.zeros([2])}, r"log.initial must be \(\) or a dict of columns"),
+        (
+            {"initial": {"taste": np.zeros([2, 4])}},
+            r"one value for each .* 'taste' of shape \(2, 4",
+        ),
         ({"innovation": np.zeros([2, 2])}, r"log.innovation must be \(\) or a context"),
         ({"query": np.zeros([2, 2])}, r"log.query must be \(\)"),
         ({"shown": ()}, "to_table needs a log with shown, got none"),
