@@ -141,7 +141,11 @@ def bounds(
     limits = [limit for limit in (num_steps, simulator.max_steps) if limit is not None]
     sessions = Sessions(num_sessions, min(limits, default=None), seed)
     require("num_users of the simulator", "None", simulator.num_users, simulator.num_users is None)
-    return getattr(importlib.import_module(module), function)(simulator, sessions)
+    try:
+        imported = importlib.import_module(module)
+    except ModuleNotFoundError as missing:
+        raise ImportError("bounds needs SciPy: install recsim-tf[fitting]") from missing
+    return getattr(imported, function)(simulator, sessions)
 
 
 def _path_of(model: Any) -> str:

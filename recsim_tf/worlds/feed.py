@@ -41,6 +41,9 @@ class Videos(recsim_tf.DocumentModel):
     def observe(self, documents):
         return documents
 
+    def observation_bounds(self):
+        return recsim_tf.Bounds(0, self.num_videos - 1)
+
 
 class Viewers(recsim_tf.UserModel):
     """Viewers, whose logit of a click has effects of tab, hour, video, appetite and the share of

@@ -12,7 +12,7 @@ class Protocol(NamedTuple):
 
     name: str
     num_seeds: int  # of training
-    num_sessions: int  # of the evaluation at the end of a training
+    num_sessions: int  # of an evaluation, at least; worlds of users are whole
     most_user_steps: int  # of a training
 
     def words(self) -> str:
@@ -36,7 +36,7 @@ class Protocol(NamedTuple):
         few = [label for label, count in seeds.items() if count < self.num_seeds]
         sessions = {trial.policies[-1]["episodes"] for trial in finished}
         sessions |= {rule["episodes"] for rule in rules}
-        other = sorted(sessions - {self.num_sessions})
+        few_sessions = min(sessions, default=self.num_sessions)
         long = {
             trial.trial.variant.label: trial.measured["env_steps"]
             for trial in finished
@@ -45,8 +45,8 @@ class Protocol(NamedTuple):
         sentences = []
         if few:
             sentences.append(f"{few[0]} has {seeds[few[0]]} of {self.num_seeds} seeds.")
-        if other:
-            sentences.append(f"Policies were evaluated by {other[0]:,} sessions.")
+        if few_sessions < self.num_sessions:
+            sentences.append(f"Policies were evaluated by {few_sessions:,} sessions.")
         if long:
             label, steps = next(iter(long.items()))
             sentences.append(f"{label} was trained for {steps:,.0f} user steps.")

@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-from scipy.sparse import csr_array
 
 from recsim_tf.fitting.validation.outcomes import Outcomes
 
@@ -172,9 +171,9 @@ def _products_of_tastes(
 
 def _tastes(
     outcomes: Outcomes, expected: np.ndarray, rows: np.ndarray, steps: np.ndarray, vectors: Any
-) -> csr_array:
-    """The sums of the vectors of documents, weighted by the clicks beyond the documents' rates,
-    [S * T, F]. Documents without vectors are directions of their own.
+) -> Any:
+    """The sums of the vectors of documents, weighted by the clicks beyond the documents' rates, a
+    sparse array [S * T, F]. Documents without vectors are directions of their own.
 
     Args:
       outcomes, expected: the outcomes, and the `popularity` of their documents.
@@ -182,6 +181,8 @@ def _tastes(
       steps: bool [S, T], the steps that count.
       vectors: see `dependence`.
     """
+    from scipy.sparse import csr_array
+
     counted = outcomes.counted & steps[:, :, np.newaxis]
     row = np.broadcast_to(rows[:, :, np.newaxis], counted.shape)[counted]
     surprise, ids = ((outcomes.clicked > 0) - expected)[counted], outcomes.documents[counted]
