@@ -91,6 +91,8 @@ def test_the_head_says_what_to_expect_and_how_to_run_it(name):
     run = f"{command} --root_dir=runs/{name.removesuffix('.gin')} --gin_file={name}"
     if name in packaged_sweeps():
         run = f"sweep --root_dir=runs/{name.removesuffix('.gin')} --sweep_file={name}"
+    if name == "sweeps/suite.gin":
+        run = "suite --root_dir=runs/suite"
     assert f"Run: recsim-tf {run}" in head
 
 

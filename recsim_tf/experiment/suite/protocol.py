@@ -44,7 +44,10 @@ class Protocol(NamedTuple):
         }
         sentences = []
         if few:
-            sentences.append(f"{few[0]} has {seeds[few[0]]} of {self.num_seeds} seeds.")
+            sentences.append(
+                f"{len(few)} agents have fewer than {self.num_seeds} seeds, such as"
+                f" {few[0].removeprefix('gin_file=')}."
+            )
         if few_sessions < self.num_sessions:
             sentences.append(f"Policies were evaluated by {few_sessions:,} sessions.")
         if long:

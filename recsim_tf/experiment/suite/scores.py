@@ -62,8 +62,9 @@ class Environment(NamedTuple):
     reason: str  # why there are no scores; "" where there are
 
     def best(self, is_agent: bool) -> Entry | None:
-        """The best agent, or the best rule."""
-        return next((entry for entry in self.entries if entry.is_agent == is_agent), None)
+        """The best agent, or the best rule beside random slates; None if there is none."""
+        entries = [entry for entry in self.entries if entry.policy != _RANDOM]
+        return next((entry for entry in entries if entry.is_agent == is_agent), None)
 
     @property
     def is_solved(self) -> bool:
@@ -100,12 +101,10 @@ def read_scores(result: SweepResult, ruled: Sequence[Ruled], folder: Path) -> li
       UsageError: if the trials of an environment differ from its simulation in what users meet, if
         a trial is in no environment, or if random slates are not simulated.
     """
-    agents: dict[str, list[TrialResult]] = {
-        _simulator_of(each.config, "simulate"): [] for each in ruled
-    }
+    agents: dict[str, list[TrialResult]] = {_simulator_of(each.config): [] for each in ruled}
     for trial in result.trials:
         if trial.status == FINISHED:
-            name = _simulator_of(trial.trial.config, "experiment")
+            name = _simulator_of(trial.trial.config)
             if name not in agents:
                 raise UsageError(
                     f"suite.rules must have a config of {name}, the environment of trial"
@@ -121,9 +120,10 @@ def read_scores(result: SweepResult, ruled: Sequence[Ruled], folder: Path) -> li
     return found
 
 
-def _simulator_of(text: str, part: str) -> str:
+def _simulator_of(text: str) -> str:
     """The name of the simulator in a configuration, such as "news" of "@news()"."""
-    return Reference(values(text)[f"{part}.simulator"]).name
+    bound = values(text)
+    return Reference(bound.get("experiment.simulator") or bound["simulate.simulator"]).name
 
 
 def _environment(
@@ -172,9 +172,9 @@ def _environment(
 
 
 def _agent_of(trial: TrialResult) -> str:
-    """The name of the agent of a trial: that of its first gin file."""
+    """The name of the agent of a trial: that of its first gin file, such as "reinforce"."""
     files = trial.trial.variant.bindings.get(GIN_FILE, trial.trial.variant.label)
-    return Path(files if isinstance(files, str) else files[0]).stem
+    return Path(files if isinstance(files, str) else files[0]).stem.lstrip("_")
 
 
 def _parts(content: str) -> dict[str, str]:

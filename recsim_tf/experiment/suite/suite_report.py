@@ -43,7 +43,7 @@ def suite_rows(environments: Sequence[Environment]) -> list[dict[str, Any]]:
 
 def scores_table(environments: Sequence[Environment]) -> str:
     """The best rule and the best agent of each environment, as text."""
-    return text_table(list(map(_summary, environments)))
+    return text_table(list(map(_summary, environments)), left=(0, 3, 4, 5, 6))
 
 
 def suite_page(
