@@ -3,8 +3,10 @@
 A benchmark imports it before TensorFlow, which reads the environment.
 """
 
+import datetime
 import json
 import os
+import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -45,7 +47,8 @@ def run(main: Callable[[], None]) -> None:
 
 
 def finish(command: Sequence[str], result: dict[str, Any], table: str) -> None:
-    """Prints the table of a result, and writes the result where the flags ask for it.
+    """Prints the table of a result, and writes the result where the flags ask for it, with its
+    command, date and commit.
 
     Args:
       command: the command that made it.
@@ -54,5 +57,28 @@ def finish(command: Sequence[str], result: dict[str, Any], table: str) -> None:
     """
     print(table)
     if _FLAGS.json:
-        content = {"command": " ".join(command), **result}
+        content = {"command": " ".join(command), **_version(), **result}
         Path(_FLAGS.json).write_text(json.dumps(content, indent=2) + "\n")
+
+
+def _version() -> dict[str, Any]:
+    """The date and the commit of a result, and whether files differed from that commit; None where
+    the benchmark is not in a checkout.
+    """
+    folder = Path(__file__).parent
+
+    def git(*arguments: str) -> str | None:
+        try:
+            done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True)
+        except OSError:
+            return None
+        return done.stdout.strip() if done.returncode == 0 else None
+
+    # Results themselves are left out.
+    paths = ":/", ":(exclude,top)benchmarks/results"
+    changed = git("status", "--porcelain", "--", *paths)
+    return {
+        "date": datetime.date.today().isoformat(),
+        "commit": git("rev-parse", "HEAD"),
+        "is_clean": None if changed is None else not changed,
+    }

@@ -40,6 +40,8 @@ def test_a_quick_recovery_prints_and_writes_its_figures(tmp_path):
     command = "python benchmarks/fitting.py recovery --quick --seed=1 --json=PATH"
     assert sorted(content["command"].split()) == sorted(command.split())
     assert content["machine"]["cores"] > 0
+    # A source distribution has no commit.
+    assert content["commit"] is None or len(content["commit"]) == 40
 
 
 @pytest.mark.filterwarnings("ignore:.*effective draws")
