@@ -109,6 +109,7 @@ class _Grid:
 
 
 def engagement_bait(simulator: Simulator, sessions: Sessions) -> Bound:
+    """The optimum of engagement bait with known interests."""
     users, videos = simulator.users, simulator.documents
     is_plain = simulator.reward_fn is consumed_time_reward
     require("reward_fn", "consumed_time_reward", simulator.reward_fn, is_plain)

@@ -28,7 +28,8 @@ class Bound(NamedTuple):
     error: float  # the standard error of the value where users are drawn, and the error of grids
     kind: str  # "optimum" if an informed policy reaches it, else "bound"
     proof: str  # why no policy earns more, in a sentence
-    policy: InformedPolicy | None = None  # reaches the optimum; None where there is no such policy
+    # (state, number of the step) -> action, for `Simulator.step`: it reaches the optimum
+    policy: InformedPolicy | None = None
 
 
 class Sessions(NamedTuple):

@@ -95,6 +95,7 @@ def _shown_first(positions: np.ndarray) -> np.ndarray:
 
 
 def long_term_satisfaction(simulator: Simulator, sessions: Sessions) -> Bound:
+    """The optimum of long-term satisfaction with a known exposure."""
     users = simulator.users
     _require_clickbait(simulator, users)
     num_steps = sessions.steps(math.ceil(number(users, "time_budget")))
@@ -129,6 +130,7 @@ def long_term_satisfaction(simulator: Simulator, sessions: Sessions) -> Bound:
 
 
 def return_visits(simulator: Simulator, sessions: Sessions) -> Bound:
+    """The optimum of return visits with a known exposure."""
     users = simulator.users
     _require_clickbait(simulator, users.users)
     discount = users.daily_discount

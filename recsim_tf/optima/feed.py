@@ -11,10 +11,11 @@ from recsim_tf.optima.bound import BOUND, Bound, Sessions, require
 from recsim_tf.support.means import Mean
 from recsim_tf.worlds.feed import HALF_LIVES
 
-# The paths of contexts and candidates over which the bound is a mean.
-_MOST_PATHS = 1000
+# The paths of contexts and candidates for which the dynamic program is solved. All paths have the
+# return of a policy that ignores memories, to which the program adds little.
+_MOST_PATHS = 300
 # The grid of a memory, which is a sum of surprises that fade.
-_MEMORIES = np.linspace(-8.0, 8.0, 21)
+_MEMORIES = np.linspace(-12.0, 12.0, 25)
 
 
 def feed(simulator: Simulator, sessions: Sessions) -> Bound:
@@ -26,8 +27,10 @@ def feed(simulator: Simulator, sessions: Sessions) -> Bound:
     require("reward_fn", "click_reward", simulator.reward_fn, simulator.reward_fn is click_reward)
     require("slate_size", "1", simulator.slate_size, simulator.slate_size == 1)
     weights = np.asarray(users.change, np.float64)[:2]
+    effects, viewers, pauses = _paths(simulator, sessions)
+    forgetful = (1 / (1 + np.exp(-(viewers + effects.max(axis=2))))).sum(axis=0)
     num_paths = min(sessions.number, _MOST_PATHS)
-    effects, viewers, pauses = _paths(simulator, num_paths, sessions)
+    effects, viewers, pauses = (each[:, :num_paths] for each in (effects, viewers, pauses))
 
     first, second = (each.ravel() for each in np.meshgrid(_MEMORIES, _MEMORIES, indexing="ij"))
     remembered = (weights[0] * first + weights[1] * second)[np.newaxis, :, np.newaxis]
@@ -45,23 +48,23 @@ def feed(simulator: Simulator, sessions: Sessions) -> Bound:
             return _interpolated(value, *memories)
 
         value = (click * (1 + after(1 - click)) + (1 - click) * after(-click)).max(axis=2)
-    mean = Mean.of(value[:, len(first) // 2])  # Memories are 0 at the start.
+    # Memories are 0 at the start.
+    added = Mean.of(value[:, len(first) // 2] - forgetful[:num_paths])
+    mean = Mean.of(forgetful)
     return Bound(
-        mean.value,
-        mean.standard_error,
+        mean.value + added.value,
+        float(np.hypot(mean.standard_error, added.standard_error)),
         BOUND,
         "Contexts and candidates do not depend on actions. A policy that knows them in advance"
         " earns no less than any policy.",
     )
 
 
-def _paths(
-    simulator: Simulator, num_paths: int, sessions: Sessions
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _paths(simulator: Simulator, sessions: Sessions) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Contexts and candidates of sessions: the effects of candidates on the logit [T, P, N], the
     logits of viewers [T, P] for an effect and memories of 0, and the pauses [T, P] after steps.
     """
-    users, videos = simulator.users, simulator.documents
+    users, videos, num_paths = simulator.users, simulator.documents, sessions.number
 
     @compiled(user_steps=0)
     def step(state, seed):

@@ -54,6 +54,7 @@ def greedy_optimum(
 
 
 def interest_exploration(simulator: Simulator, sessions: Sessions) -> Bound:
+    """The optimum of interest exploration with known affinities."""
     users = simulator.users
     require_clicks(simulator)
 
@@ -71,6 +72,7 @@ def interest_exploration(simulator: Simulator, sessions: Sessions) -> Bound:
 
 
 def news(simulator: Simulator, sessions: Sessions) -> Bound:
+    """The optimum of the news with known tastes and qualities."""
     users = simulator.users
     require_clicks(simulator)
 
@@ -91,6 +93,7 @@ def news(simulator: Simulator, sessions: Sessions) -> Bound:
 
 
 def page_clicks(simulator: Simulator, sessions: Sessions) -> Bound:
+    """The optimum of page clicks with known effects of items."""
     users, documents = simulator.users, simulator.documents
     require("reward_fn", "click_reward", simulator.reward_fn, simulator.reward_fn is click_reward)
     model = users.click_model
@@ -124,6 +127,7 @@ def page_clicks(simulator: Simulator, sessions: Sessions) -> Bound:
 
 
 def drifting_taste(simulator: Simulator, sessions: Sessions) -> Bound:
+    """A choice in every step: the optimum where a choice is certain, else a bound."""
     require_clicks(simulator)
     num_steps = float(sessions.steps())
     mass = np.max(np.asarray(getattr(simulator.users.choice_model, "no_click_mass", 0.0)))

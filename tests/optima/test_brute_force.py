@@ -283,7 +283,7 @@ def test_two_steps_of_the_feed():
     """All outcomes of two steps, for each path of contexts and candidates."""
     simulator = recsim_tf.make("Feed-v0", num_candidates=3, max_steps=2)
     sessions = Sessions(40, 2, seed=4)
-    effects, viewers, pauses = _paths(simulator, 40, sessions)
+    effects, viewers, pauses = _paths(simulator, sessions)
     change = np.asarray(simulator.users.change)[:2]
     total = []
     for path in range(40):
