@@ -150,6 +150,7 @@ def test_no_rule_of_sensitive_users_is_above_the_optimum(target):
     assert returns.mean() < optimum.value + 3 * returns.std() / 2000**0.5
 
 
+@pytest.mark.slow
 def test_the_policy_of_an_optimum_reaches_it():
     cases = {
         "LongTermSatisfaction-v1": {

@@ -101,7 +101,7 @@ def test_every_case_is_reached(module, figures, number):
 
 def test_every_case_of_an_estimate_is_reached():
     def faults(rng):
-        return rng.normal(), rng.choice([0.0, 0.1, 9.0]), *rng.choice(["", "a fault"], 2)
+        return rng.normal(), rng.choice([0.0, 0.1, 9.0, np.nan]), *rng.choice(["", "a fault"], 2)
 
     function = Verdict.of.__func__
     assert not _lines(function) - _run(lambda case: Verdict.of(*case), faults, 100, function)
