@@ -12,7 +12,12 @@ from recsim_tf.experiment.commands.simulate import Simulation
 from recsim_tf.experiment.comparing import environments
 from recsim_tf.experiment.gin.bindings import Reference, built, values
 from recsim_tf.experiment.sweeps.plan import GIN_FILE
-from recsim_tf.experiment.sweeps.results import SweepResult, TrialResult, interval_estimate
+from recsim_tf.experiment.sweeps.results import (
+    IntervalEstimate,
+    SweepResult,
+    TrialResult,
+    interval_estimate,
+)
 from recsim_tf.experiment.sweeps.trial import FINISHED
 from recsim_tf.optima import bounds
 from recsim_tf.optima.bound import Bound
@@ -34,8 +39,23 @@ class Score(NamedTuple):
     """A return as a share of the way from random slates, 0, to the bound, 1."""
 
     value: float
-    low: float  # of the interval of 95 % of the return
+    low: float  # of the interval of 95 %
     high: float
+
+    @classmethod
+    def of(cls, estimate: IntervalEstimate, random: Mapping[str, Any], bound: Bound) -> "Score":
+        """The score of a return. Its interval holds the errors of the return, of random slates and
+        of the bound, as if they were independent. The same users meet both policies, so it is
+        rather too wide.
+        """
+        headroom = bound.value - random["mean_return"]
+        value = (estimate.value - random["mean_return"]) / headroom
+        other = _ERRORS * math.hypot((1 - value) * random["standard_error"], value * bound.error)
+        below, above = (
+            math.hypot(end - estimate.value, other) / headroom
+            for end in (estimate.low, estimate.high)
+        )
+        return cls(value, value - below, value + above)
 
 
 class Entry(NamedTuple):
@@ -140,19 +160,19 @@ def _environment(
     returns = {policy["name"]: policy for policy in ruled.policies}
     if _RANDOM not in returns:
         raise UsageError(f'simulate.policies of {name} must have "random" for scores')
-    random, error = (returns[_RANDOM][column] for column in ("mean_return", "standard_error"))
+    random = returns[_RANDOM]
     bound, reason = _bound(ruled, content, kept)
-    if bound and bound.value - random <= _MOST_ERRORS * math.hypot(error, bound.error):
-        reason = "random slates earn as much as any"
+    if bound is not None:
+        error = math.hypot(random["standard_error"], bound.error)
+        if bound.value - random["mean_return"] <= _MOST_ERRORS * error:
+            reason = "random slates earn as much as any"
 
     def entry(policy: str, rows: Sequence[Mapping[str, Any]], train: Sequence[TrialResult]):
         estimate = interval_estimate(
             [row["mean_return"] for row in rows], [row["standard_error"] for row in rows]
         )
         numbers = estimate.value, estimate.low, estimate.high
-        score = None
-        if bound is not None and not reason:
-            score = Score(*((each - random) / (bound.value - random) for each in numbers))
+        score = None if bound is None or reason else Score.of(estimate, random, bound)
         steps, seconds = (
             sum(trial.measured[column] or 0 for trial in train) / max(len(train), 1)
             for column in ("env_steps", "seconds")
@@ -168,7 +188,7 @@ def _environment(
         for agent, of_agent in agents.items()
     ]
     entries.sort(key=lambda each: each.value, reverse=True)
-    return Environment(name, random, bound, entries, reason)
+    return Environment(name, random["mean_return"], bound, entries, reason)
 
 
 def _agent_of(trial: TrialResult) -> str:

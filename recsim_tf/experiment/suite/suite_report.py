@@ -117,7 +117,7 @@ def _rows(environment: Environment) -> list[dict[str, Any]]:
 def _draw(axes: Any, environments: Sequence[Environment]) -> None:
     for row, environment in enumerate(environments):
         for entry in environment.entries:
-            if entry.score is None:
+            if entry.score is None or not entry.score.value:  # Random slates have 0.
                 continue
             colour = "C0" if entry.is_agent else "C1"
             value, low, high = entry.score

@@ -41,7 +41,7 @@ METHODS = {
 }
 
 
-class _IntervalEstimate(NamedTuple):
+class IntervalEstimate(NamedTuple):
     """A number, its 95% interval, and how they were found, of `METHODS`."""
 
     value: float
@@ -52,7 +52,7 @@ class _IntervalEstimate(NamedTuple):
 
 def interval_estimate(
     values: Sequence[float], standard_errors: Sequence[float]
-) -> _IntervalEstimate:
+) -> IntervalEstimate:
     """The expected value of a seed.
 
     From four seeds on it is the interquartile mean with a percentile bootstrap over seeds, as
@@ -70,7 +70,7 @@ def interval_estimate(
         of_seeds = Mean(float(sample[0]), standard_errors[0]) if one_seed else Mean.of(sample)
         low, high = of_seeds.interval(_CONFIDENCE)
         method = MEAN_OF_SESSIONS if one_seed else MEAN
-        return _IntervalEstimate(of_seeds.value, low, high, method)
+        return IntervalEstimate(of_seeds.value, low, high, method)
     interval = stats.bootstrap(
         (sample,),
         _interquartile_mean,
@@ -80,7 +80,7 @@ def interval_estimate(
         rng=np.random.default_rng(0),
     ).confidence_interval
     mean, low, high = map(float, (_interquartile_mean(sample), interval.low, interval.high))
-    return _IntervalEstimate(mean, low, high, INTERQUARTILE_MEAN)
+    return IntervalEstimate(mean, low, high, INTERQUARTILE_MEAN)
 
 
 class TrialResult(NamedTuple):
@@ -118,7 +118,7 @@ class VariantResult(NamedTuple):
     variant: Variant
     num_trials: int
     finished: Sequence[TrialResult]
-    estimate: _IntervalEstimate | None  # of the return; None without a finished trial
+    estimate: IntervalEstimate | None  # of the return; None without a finished trial
 
     def mean(self, measure: str) -> float | None:
         """The mean of a measure over the finished trials that have it."""
@@ -144,7 +144,7 @@ class SweepResult(NamedTuple):
         its 95% interval, and means of measures; NaN where no trial has finished. Raises an
         ImportError if pandas is not installed.
         """
-        nothing = _IntervalEstimate(np.nan, np.nan, np.nan, "")
+        nothing = IntervalEstimate(np.nan, np.nan, np.nan, "")
         rows = []
         for result in self.variants:
             estimate = result.estimate or nothing

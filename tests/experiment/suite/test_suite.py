@@ -14,6 +14,7 @@ from recsim_tf.experiment.suite import run_suite
 from recsim_tf.experiment.suite.protocol import PROTOCOL
 from recsim_tf.experiment.suite.scores import Entry, Environment, Score
 from recsim_tf.experiment.sweeps.plan import Sweep, plan
+from recsim_tf.experiment.sweeps.results import IntervalEstimate
 from recsim_tf.experiment.sweeps.sweep_folder import SweepDirectory
 from recsim_tf.optima.bound import Bound
 from recsim_tf.support.files import write_json
@@ -118,6 +119,17 @@ def test_a_trial_with_other_users_is_refused(suite):
     assert_refused(
         lambda: run_suite(str(folder.path), file), "must have the environment of .*/rules/rules"
     )
+
+
+def test_the_interval_of_a_score_has_the_errors_of_all_three():
+    random = {"mean_return": 50.0, "standard_error": 3.0}
+    bound = Bound(150.0, 4.0, "bound", "")
+    estimate = IntervalEstimate(100.0, 100 - 1.96 * 2, 100 + 1.96 * 2, "mean")
+    score = Score.of(estimate, random, bound)
+    assert score.value == 0.5
+    half = 1.96 * (2**2 + (0.5 * 3) ** 2 + (0.5 * 4) ** 2) ** 0.5 / 100
+    assert score.low == pytest.approx(0.5 - half)
+    assert score.high == pytest.approx(0.5 + half)
 
 
 def _environment(value: float, score: float | None, error: float = 0.0) -> Environment:
