@@ -80,13 +80,13 @@ def _doctor(options: argparse.Namespace) -> None:
 
 
 def _sweep(options: argparse.Namespace) -> int:
-    from recsim_tf.experiment.suite import run_suite
     from recsim_tf.experiment.sweeps import run, sweep_folder, trial
 
-    run_trials: Any = run_suite
     if options.command == "sweep":
         engine = {"engine": options.engine, "ray_address": options.ray_address}
-        run_trials = functools.partial(run.run_sweep, **engine)
+        run_trials: Any = functools.partial(run.run_sweep, **engine)
+    else:
+        from recsim_tf.experiment.suite import run_suite as run_trials
     result = run_trials(
         options.root_dir,
         options.sweep_file,

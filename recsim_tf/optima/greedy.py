@@ -96,6 +96,9 @@ def page_clicks(simulator: Simulator, sessions: Sessions) -> Bound:
     """The optimum of page clicks with known effects of items."""
     users, documents = simulator.users, simulator.documents
     require("reward_fn", "click_reward", simulator.reward_fn, simulator.reward_fn is click_reward)
+    # Past clicks on documents that stay are known after a look at them.
+    resampled = simulator.resample_documents
+    require("resample_documents", "True", resampled, resampled)
     model = users.click_model
     is_independent = type(model) is IndependentClicks
     require("click_model of the users", "IndependentClicks()", type(model), is_independent)
@@ -138,7 +141,7 @@ def drifting_taste(simulator: Simulator, sessions: Sessions) -> Bound:
 
 
 def require_clicks(simulator: Simulator) -> None:
-    """Requires a multinomial choice whose clicks are rewarded, and fresh or common candidates."""
+    """Requires a multinomial choice whose clicks are rewarded."""
     require("reward_fn", "click_reward", simulator.reward_fn, simulator.reward_fn is click_reward)
     model = type(simulator.users.choice_model)
     require(

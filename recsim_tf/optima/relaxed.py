@@ -81,6 +81,9 @@ def interest_evolution(simulator: Simulator, sessions: Sessions) -> Bound:
     length, penalty = number(videos, "video_length"), number(users, "step_penalty")
     quality = np.asarray(videos.mean_quality(), np.float64).ravel()
     gain = number(users, "user_update_alpha") * number(users, "document_quality_factor")
+    alpha = number(users, "user_update_alpha")
+    allowed = "so small that no video gives back its whole length"
+    require("user_update_alpha of the users", allowed, alpha, gain * quality.max() < 1)
     cost = length * (1 - gain * quality)
     least = number(model, "min_normalizer")
     no_click = number(model, "no_click_mass") - least

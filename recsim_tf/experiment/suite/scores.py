@@ -25,7 +25,7 @@ from recsim_tf.policies import BASELINES
 from recsim_tf.support.errors import UsageError, one_line
 from recsim_tf.support.files import read_json, read_text, write_json
 
-_RANDOM = BASELINES["random"].title
+RANDOM = BASELINES["random"].title
 _BOUNDS_FILE = "bounds.json"
 # The share of the headroom from which on an environment counts as solved.
 SOLVED = 0.9
@@ -83,7 +83,7 @@ class Environment(NamedTuple):
 
     def best(self, is_agent: bool) -> Entry | None:
         """The best agent, or the best rule beside random slates; None if there is none."""
-        entries = [entry for entry in self.entries if entry.policy != _RANDOM]
+        entries = [entry for entry in self.entries if entry.policy != RANDOM]
         return next((entry for entry in entries if entry.is_agent == is_agent), None)
 
     @property
@@ -158,9 +158,9 @@ def _environment(
                 " recsim-tf compare names the differences"
             )
     returns = {policy["name"]: policy for policy in ruled.policies}
-    if _RANDOM not in returns:
+    if RANDOM not in returns:
         raise UsageError(f'simulate.policies of {name} must have "random" for scores')
-    random = returns[_RANDOM]
+    random = returns[RANDOM]
     bound, reason = _bound(ruled, content, kept)
     if bound is not None:
         error = math.hypot(random["standard_error"], bound.error)

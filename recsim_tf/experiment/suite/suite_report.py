@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from recsim_tf.experiment.suite.scores import SOLVED, Entry, Environment
+from recsim_tf.experiment.suite.scores import RANDOM, SOLVED, Entry, Environment
 from recsim_tf.support.pages import Chart, Code, Note, Section, Table, page
 from recsim_tf.support.plots import plot
 from recsim_tf.support.tables import fixed, text_table
@@ -117,7 +117,7 @@ def _rows(environment: Environment) -> list[dict[str, Any]]:
 def _draw(axes: Any, environments: Sequence[Environment]) -> None:
     for row, environment in enumerate(environments):
         for entry in environment.entries:
-            if entry.score is None or not entry.score.value:  # Random slates have 0.
+            if entry.score is None or entry.policy == RANDOM:  # Random slates have 0.
                 continue
             colour = "C0" if entry.is_agent else "C1"
             value, low, high = entry.score
