@@ -1,22 +1,19 @@
 """`recsim-tf suite`: a sweep over environments and agents, and the scores of all policies."""
 
-import dataclasses
 import shlex
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import gin
-
-from recsim_tf.core.base.arguments import checked, configurable
+from recsim_tf.core.base.arguments import checked
 from recsim_tf.experiment import building, config
 from recsim_tf.experiment.gin.bindings import built
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.experiment.suite.protocol import PROTOCOL
 from recsim_tf.experiment.suite.scores import Environment, Ruled, read_scores
 from recsim_tf.experiment.suite.suite_report import scores_table, suite_page, suite_rows
-from recsim_tf.experiment.sweeps.plan import Sweep
+from recsim_tf.experiment.sweeps.plan import Suite, Sweep
 from recsim_tf.experiment.sweeps.results import SweepResult
 from recsim_tf.experiment.sweeps.run import run_sweep
 from recsim_tf.experiment.sweeps.sweep_folder import Shard
@@ -27,19 +24,6 @@ from recsim_tf.support.tables import frame
 
 SWEEP_FILE = "sweeps/suite.gin"
 _FILE = "suite.json"
-
-
-@configurable("suite", module="recsim_tf")
-@dataclasses.dataclass(frozen=True)
-class Suite:
-    """The environments of a suite; in gin files `suite`. Its agents are the trials of `sweep`.
-
-    Args:
-      rules: for each environment a gin file of `recsim-tf simulate`, a path or the name of a
-        packaged config, whose policies are random slates and rules.
-    """
-
-    rules: Sequence[str] = gin.REQUIRED
 
 
 @checked

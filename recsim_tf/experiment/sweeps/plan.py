@@ -70,6 +70,19 @@ class Sweep:
         return self.threads_per_trial or max(1, num_cores() // self.processes)
 
 
+@configurable("suite", module="recsim_tf")
+@dataclasses.dataclass(frozen=True)
+class Suite:
+    """The environments of a suite; in gin files `suite`. Its agents are the trials of `sweep`.
+
+    Args:
+      rules: for each environment a gin file of `recsim-tf simulate`, a path or the name of a
+        packaged config, whose policies are random slates and rules.
+    """
+
+    rules: Sequence[str] = gin.REQUIRED
+
+
 def plan(sweep: Sweep) -> list[Trial]:
     """The trials of a sweep, by variant and then by seed. Loads their configurations into gin.
     Raises a UsageError if a configuration does not load, two trials have one folder, or a variant
