@@ -35,7 +35,7 @@ from recsim_tf.fitting.searches.objective import Objective
 from recsim_tf.fitting.searches.search import Problem, Search
 from recsim_tf.logs.arguments import log_of
 from recsim_tf.logs.fingerprints import fingerprint, union
-from recsim_tf.logs.log import Sessions, digest_of
+from recsim_tf.logs.log import Log, Sessions, digest_of
 from recsim_tf.support.errors import one_line
 from recsim_tf.support.summaries import table_html
 from recsim_tf.support.tables import frame, number
@@ -308,7 +308,7 @@ def fit(
     method = default_method(simulator, log) if method is None else method
     others: Sessions | None
     train = log
-    if held_out is None or isinstance(held_out, Sessions):
+    if held_out is None or isinstance(held_out, Log | Sessions):
         others = held_out
     else:
         train, others = log.split(held_out, seed)

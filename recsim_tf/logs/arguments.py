@@ -12,8 +12,11 @@ def log_of(name: str, given: Any, kind: Any = Log, allowed: str = "a Log") -> An
     """The log of an argument that is a log, or a result of a reader with a field `log`. Raises a
     UsageError if the argument has no log of type `kind`, or a log without sessions.
     """
-    log = given if isinstance(given, kind) else getattr(given, "log", None)
-    if not isinstance(log, kind):
+    # A Log comes first, since Python 3.11 reads the properties that a protocol names, and a log
+    # without slates has no `max_length`.
+    kinds = (Log, kind)
+    log = given if isinstance(given, kinds) else getattr(given, "log", None)
+    if not isinstance(log, kinds):
         got = type(given).__name__
         reader = {"DataFrame": "from_table", "Trajectory": "from_trajectory"}.get(got)
         advice = f": logs.{reader} makes a log of it" if reader else ""

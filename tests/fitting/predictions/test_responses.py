@@ -222,6 +222,7 @@ def test_sums_of_what_is_drawn_beside_clicks_are_checked(log, check):
     statistics = ("mean", "standard_deviation")
     expected = {f"response/{one}_per_step/{two}" for one in fields for two in statistics}
     expected |= {f"response/{one}_and_those_before/correlation" for one in fields}
+    expected |= {f"response/dwell_per_step/shape_{part}%" for part in (10, 50, 90)}
     assert names == expected
     dwell = np.sum(log.response.dwell, where=log.response.clicked == 1, axis=2)[log.active]
     observed = check.statistics["response/dwell_per_step/mean"].observed
