@@ -10,6 +10,7 @@ from recsim_tf.agents.layers.layer import Layer, LayeredPolicy, LayeredSimulator
 from recsim_tf.agents.layers.statistics import (
     ClusterClickStatistics,
     FixedLengthHistory,
+    SessionClock,
     SufficientStatistics,
 )
 from recsim_tf.agents.layers.temporal import SwitchingCost, TemporalAggregation
@@ -22,6 +23,7 @@ __all__ = [
     "Layer",
     "LayeredPolicy",
     "LayeredSimulator",
+    "SessionClock",
     "SufficientStatistics",
     "SwitchingCost",
     "TemporalAggregation",

@@ -231,6 +231,7 @@ class TFSlatePolicy(tf_policy.TFPolicy):
             **arguments,
         )
         self.policy = policy
+        self.learned_from = getattr(policy, "learned_from", ())
         self._read_variables = list(variables)
 
     @property

@@ -17,7 +17,6 @@ from recsim_tf.core.base.arguments import (
 )
 from recsim_tf.core.base.ranges import Range
 from recsim_tf.core.base.validation import check_different
-from recsim_tf.evaluation.baselines import rollout_policy
 from recsim_tf.logs.arguments import log_of, simulator_of
 from recsim_tf.logs.densities import missing_support
 from recsim_tf.logs.examination.columns import Columns
@@ -362,7 +361,7 @@ class EvaluationInputs:
     @functools.cached_property
     def _learned_from_log(self) -> str:
         """The fault of a policy that says itself that it was learned from the log; "" for none."""
-        learned = share_learned(getattr(rollout_policy(self.policy), "learned_from", ()), self.log)
+        learned = share_learned(getattr(self.policy, "learned_from", ()), self.log)
         if not learned:
             return ""
         return (

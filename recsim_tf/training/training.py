@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import tensorflow as tf
 from tf_agents.agents import tf_agent
 
-from recsim_tf.adapters.tf_agents import SlateEnvironment, TFSlatePolicy
+from recsim_tf.adapters.tf_agents import SlateEnvironment
 from recsim_tf.agents.layers import Kinds, Layer, LayeredSimulator, serve
 from recsim_tf.agents.shared.features import sees_kinds
 from recsim_tf.agents.shared.kinds import have_kinds
@@ -137,8 +137,7 @@ class Training:
         self.loop = LearningLoop(environment, self.agent, learning, replay_seed)
         self.policy = serve(self.layered, self.agent.policy)
         # `ope` refuses to judge it by the sessions that its environment was fitted to.
-        served: Any = self.policy.policy if isinstance(self.policy, TFSlatePolicy) else self.policy
-        served.learned_from = simulator.fitted_to
+        self.policy.learned_from = simulator.fitted_to
         self.checkpoint = tf.train.Checkpoint(loop=self.loop.checkpoint(), progress=self.progress)
         self.agent_checkpoint = tf.train.Checkpoint(
             loop=tf.train.Checkpoint(agent=self.agent), progress=self.progress
