@@ -47,54 +47,27 @@ _PEERS = "{speed_peers/figures/@/%s/user_steps_per_cpu_second / 1e6:.2f}"
 _CORES = "{speed_cores/figures/cores/@/%s/user_steps_per_second / 1e6:.2f}"
 
 _SPEED = {
-    "peers": Table(
-        "section | figure",
+    "ratios": Table(
+        "recsim_tf against",
         {
-            "`peers` | interest evolution, large batches, against RecSim": (
-                "peers/figures/iev_vs_recsim"
-            ),
-            "`peers` | the same with 32 users": "peers/figures/iev32_vs_recsim",
-            "`peers` | each at its best batch size, against JAX, idiomatic": (
-                "peers/figures/iev_vs_jax"
-            ),
-            "`peers` | against JAX, tuned": "peers/figures/iev_vs_jax_tuned",
-            "`peers` | large batches, against RecSim NG, idiomatic": (
-                "peers/figures/iev_vs_recsim_ng"
-            ),
-            "`peers` | against RecSim NG, tuned": "peers/figures/iev_vs_recsim_ng_tuned",
-            "`peers` | interest exploration, large batches, against RecSim": (
-                "peers/figures/InterestExploration-v1_vs_recsim"
-            ),
-            "`peers` | long-term satisfaction, large batches, against RecSim": (
-                "peers/figures/LongTermSatisfaction-v1_vs_recsim"
-            ),
-            "`draws` | time of a step against the time of its draws, 2,048 users": (
-                "draws/figures/step_vs_draws"
-            ),
-            "`draws` | against its draws as recsim_tf makes them": (
-                "draws/figures/step_vs_own_draws"
-            ),
-            "`training` | SlateQ, 256-32, 8 replayed transitions a step, against RecSim": (
-                "training/figures/slateq_vs_recsim"
-            ),
-            "`training` | the same by one-step Q-learning with a target network": (
-                "training/figures/slateq_one_step_vs_recsim"
-            ),
-            "`training` | tabular Q against RecSim": "training/figures/tabular_q_vs_recsim",
-            "`training` | full-slate Q against RecSim": "training/figures/full_slate_q_vs_recsim",
-            "`training` | the learning loop under XLA against graph mode": (
-                "training/figures/loop_xla_vs_graph"
-            ),
-            "`slates` | exact slates, 10 of 10,000, against top-K alone": (
-                "slates/figures/exact_vs_topk"
-            ),
-            "`memory` | bytes a user, to a million users": "memory/figures/bytes_per_user",
-            "`first_call` | first call of the slowest environment, XLA, CPU s": (
-                "first_call/figures/first_call_s"
-            ),
-            "`first_call` | the same in graph mode": "first_call/figures/first_call_graph_s",
+            "RecSim, interest evolution, large batches": "peers/figures/iev_vs_recsim",
+            "RecSim, the same with 32 users": "peers/figures/iev32_vs_recsim",
+            "RecSim, interest exploration": "peers/figures/InterestExploration-v1_vs_recsim",
+            "RecSim, long-term satisfaction": "peers/figures/LongTermSatisfaction-v1_vs_recsim",
+            "RecSim, SlateQ in training": "training/figures/slateq_vs_recsim",
+            "RecSim, one-step SlateQ in training": "training/figures/slateq_one_step_vs_recsim",
+            "RecSim, tabular Q in training": "training/figures/tabular_q_vs_recsim",
+            "RecSim, full-slate Q in training": "training/figures/full_slate_q_vs_recsim",
+            "JAX, idiomatic, each at its best batch size": "peers/figures/iev_vs_jax",
+            "JAX, tuned": "peers/figures/iev_vs_jax_tuned",
+            "JAX, idiomatic, SlateQ": "learning/figures/learning.vs_jax_idiomatic",
+            "JAX, tuned, SlateQ": "learning/figures/learning.vs_jax_tuned",
+            "JAX, idiomatic, REINFORCE": "learning/figures/learning.reinforce_vs_jax_idiomatic",
+            "JAX, tuned, REINFORCE": "learning/figures/learning.reinforce_vs_jax",
+            "RecSim NG, idiomatic, large batches": "peers/figures/iev_vs_recsim_ng",
+            "RecSim NG, tuned": "peers/figures/iev_vs_recsim_ng_tuned",
         },
-        {"measured": "{speed_@}"},
+        {"times as fast": "{speed_@}"},
     ),
     "rates": Table(
         "interest evolution, 3 of 10",
@@ -160,7 +133,7 @@ _SPEED = {
                 (f"{users}: MB", "step_padded_megabytes"),
             )
         }
-        | {"bytes a user": f"{{median {_TPU} 16384/temporary_bytes / 16384:,.0f}}"},
+        | {"bytes a user": f"?{{median {_TPU} 1048576/temporary_bytes / 1048576:,.0f}}"},
     ),
     "agents_on_accelerators": Table(
         "",
@@ -174,43 +147,6 @@ _SPEED = {
             "H100": _INSTRUCTIONS % ((f"{_AGENTS}/cuda/@",) * 2),
             "TPU v5e": _INSTRUCTIONS % ((f"{_AGENTS}/tpu/@",) * 2),
         },
-    ),
-    "ratios": Table(
-        "ratio of rates",
-        {
-            "interest evolution, large batches, against RecSim 0.2.4": (
-                "peers/figures/iev_vs_recsim"
-            ),
-            "the same with 32 users": "peers/figures/iev32_vs_recsim",
-            "interest exploration, against RecSim": (
-                "peers/figures/InterestExploration-v1_vs_recsim"
-            ),
-            "long-term satisfaction, against RecSim": (
-                "peers/figures/LongTermSatisfaction-v1_vs_recsim"
-            ),
-            "against the same dynamics in idiomatic JAX, each at its best batch size": (
-                "peers/figures/iev_vs_jax"
-            ),
-            "against JAX with every trick of the report": "peers/figures/iev_vs_jax_tuned",
-            "against RecSim NG 0.1.2, idiomatic": "peers/figures/iev_vs_recsim_ng",
-            "against RecSim NG under XLA, with every trick that it can take": (
-                "peers/figures/iev_vs_recsim_ng_tuned"
-            ),
-            "SlateQ in training, 8 replayed transitions a step, against RecSim's agent": (
-                "training/figures/slateq_vs_recsim"
-            ),
-            "the quickstart's training under XLA, against the same in idiomatic JAX": (
-                "learning/figures/learning.vs_jax_idiomatic"
-            ),
-            "the same against JAX with every trick": "learning/figures/learning.vs_jax_tuned",
-            "REINFORCE's training under XLA, against the same in idiomatic JAX": (
-                "learning/figures/learning.reinforce_vs_jax_idiomatic"
-            ),
-            "REINFORCE's against JAX with every trick": (
-                "learning/figures/learning.reinforce_vs_jax"
-            ),
-        },
-        {"times": "{speed_@}"},
     ),
     "cores": Table(
         "",
@@ -311,7 +247,7 @@ _FITTING = {
             "the second class of users | predicts, the classifier": "no second class",
             "users who learn | looks alike": "users who learn",
             "departures that depend on a run without clicks | looks alike": "constant departures",
-            "the appeal of documents, which turns round in time | generalises": "appeal turns round",
+            "an appeal of documents that turns in time | generalises": "appeal turns round",
             "how users differ | predicts, the classifier": "no users",
             "the hour that is told | predicts": "no context",
             "the memory | looks alike": "no memory",
@@ -322,16 +258,24 @@ _FITTING = {
         {"share of logs": "{verdicts_validate/figures/validate.power.@:.2f}"},
     ),
     "worlds_from_logs": Table(
-        "world | figure",
+        "log | figure",
         {
-            "feed | nats an impression, later days": "feed/figures/feed.later_days",
-            "feed | nats an impression, other users": "feed/figures/feed.other_users",
-            "feed | gain over boosting, later days": "feed/figures/feed.boosting",
-            "feed | gain of knowing the user": "feed/figures/feed.gain_user",
-            "feed | gain of order": "feed/figures/feed.gain_order",
-            "feed | the same, shuffled": "feed/figures/feed.gain_shuffled",
+            "KuaiRand | nats an impression, later days": "feed/figures/feed.later_days",
+            "KuaiRand | nats an impression, other users": "feed/figures/feed.other_users",
+            "KuaiRand | gain over boosting, later days": "feed/figures/feed.boosting",
+            "KuaiRand | gain of knowing the user": "feed/figures/feed.gain_user",
+            "KuaiRand | gain of order": "feed/figures/feed.gain_order",
+            "KuaiRand | the same, shuffled": "feed/figures/feed.gain_shuffled",
+            "yogurt | nats a purchase, other households": "shelf/figures/shelf.yogurt",
+            "yogurt | gain of order there": "shelf/figures/shelf.yogurt_gain",
+            "yogurt | gain of order in training": "shelf/figures/shelf.train_gain",
+            "yogurt | the same, shuffled": "shelf/figures/shelf.train_gain_shuffled",
+            "margarine | gain of order in training": "shelf/figures/shelf.margarine_gain",
+            "margarine | the same, shuffled": "shelf/figures/shelf.margarine_gain_shuffled",
+            "Ta-Feng | nats a visit, other customers": "returns/figures/returns.nats",
+            "Ta-Feng | gain over log-normal gaps": "returns/figures/returns.log_normal",
         },
-        {"nats": "{fitting_@:.4f}"},
+        {"nats": "{fitting_@}"},
     ),
 }
 
@@ -415,6 +359,32 @@ _OPE = {
             )
         },
     ),
+    "ope_cut": Table(
+        "candidates | of 100 logs",
+        {
+            "ten of forty articles | mean error of the model, logging policy": "cut.model_error",
+            "ten of forty articles | intervals of the gain that hold": "cut.gain_coverage",
+            "ten results of a query | mean error of the model": "cut.candidates_error",
+            "ten results of a query | intervals of the gain that hold": "cut.candidates_coverage",
+            "all, users who come ten times | intervals of `snips` that hold": "users.coverage",
+        },
+        {"share": "{ope_cut/figures/@:.3f}"},
+    ),
+    "ope_clicks": Table(
+        "figure",
+        {
+            "error of `cips` over that of the model, a little wrong": "cips_vs_direct",
+            "the same in the worst world": "cips_vs_direct_worst",
+            "error of `cdr` over that of the model, documents that the log lacks": (
+                "support.cdr_vs_direct"
+            ),
+            "intervals that hold where `cips` is believed": "coverage",
+            "the same share in the worst world": "coverage_worst",
+            "wrong positions that the log contradicts": "contradicted",
+            "false alarms": "false_alarms",
+        },
+        {"value": "{ope_clicks/figures/clicks.@:.2f}"},
+    ),
     "verdicts": Table(
         "logs of 1,000 sessions",
         {
@@ -491,7 +461,7 @@ _OPE = {
 }
 
 _SIZE = "slateq_sizes/figures/@"
-_RETURN = "{%s/return:.1f} ± {error slateq_sizes/returns/@/*:.1f}" % _SIZE
+_RETURN = f"{{{_SIZE}/return:.1f}} ± {{error slateq_sizes/returns/@/*:.1f}}"
 
 _RETURNS = {
     "sizes": Table(
@@ -505,7 +475,7 @@ _RETURNS = {
             "oracle": f"{{{_SIZE}/oracle:.1f}}",
             "part of it, %": f"{{{_SIZE} / 0.01:.1f}}",
             "at a price of": f"{{{_SIZE}/price:.1f}}",
-            "own prices": f"{{{_SIZE}/own_prices:.1f}}",
+            "a price for each user": f"{{{_SIZE}/own_prices:.1f}}",
             "Random": f"{{{_SIZE}/random:.1f}}",
         },
     ),
