@@ -262,9 +262,9 @@ _FITTING = {
         {
             "KuaiRand | nats an impression, later days": "feed/figures/feed.later_days",
             "KuaiRand | nats an impression, other users": "feed/figures/feed.other_users",
-            "KuaiRand | gain over boosting, later days": "feed/figures/feed.boosting",
-            "KuaiRand | gain of knowing the user": "feed/figures/feed.gain_user",
-            "KuaiRand | gain of order": "feed/figures/feed.gain_order",
+            "KuaiRand | nats beyond boosting with order, at most": "feed/figures/feed.boosting",
+            "KuaiRand | gain of knowing the user, at least": "feed/figures/feed.gain_user",
+            "KuaiRand | gain of order, later days": "feed/figures/feed.gain_order",
             "KuaiRand | the same, shuffled": "feed/figures/feed.gain_shuffled",
             "yogurt | nats a purchase, other households": "shelf/figures/shelf.yogurt",
             "yogurt | gain of order there": "shelf/figures/shelf.yogurt_gain",
