@@ -388,9 +388,7 @@ _OPE = {
     "verdicts": Table(
         "logs of 1,000 sessions",
         {
-            "`snips`, one step, sharper": "sharper.snips",
-            "the same, sharpest": "sharpest.snips",
-            "revenue": "revenue.snips",
+            "`snips`, one step, a sharper policy": "sharper.snips",
             "items beside others": "neighbours.snips",
             "`snips`, 10 steps, with departures": "10 steps.snips",
             "hidden types": "types.snips",
