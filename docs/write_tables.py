@@ -17,7 +17,8 @@ from tables import TABLES, Table
 
 ROOT = Path(__file__).parent.parent
 RESULTS = "benchmarks/results"
-_PLACE = re.compile(r"<!-- table (.*) -->\n((?:(?!<!-- table).*\n)*?)<!-- end -->")
+_BEGINNING = re.compile(r"^<!-- table ", re.MULTILINE)
+_PLACE = re.compile(r"^<!-- table (.*) -->\n(?:(?!<!-- table ).*\n)*?<!-- end -->$", re.MULTILINE)
 _FIGURE = re.compile(r"\{(.*?)\}")
 # A figure of several leaves.
 _STATISTICS: Mapping[str, Callable[[list[float]], float]] = {
@@ -68,7 +69,7 @@ def written(page: str, text: str, results: Mapping[str, Any]) -> str:
         return "\n".join([f"<!-- table {name} -->", *lines, "<!-- end -->"])
 
     new, count = _PLACE.subn(table, text)
-    if count != text.count("<!-- table "):
+    if count != len(_BEGINNING.findall(text)):
         raise TableError(f"{page}: a table has no line '<!-- end -->'")
     return new
 
