@@ -479,7 +479,7 @@ _RETURNS = {
     ),
     "quickstart": Table(
         "slates",
-        {"3 of 10": "3_of_10", "3 of 20": "3_of_20", "3 of 50": "3_of_50"},
+        {"3 of 10": "3_of_10", "3 of 50": "3_of_50"},
         {
             "Random": f"{{{_SIZE}/random:.1f}}",
             "SlateQ": _RETURN,

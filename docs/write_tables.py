@@ -102,7 +102,7 @@ def number(value: Any, form: str = "") -> str:
 
 
 def _cell(text: str, results: Mapping[str, Any]) -> str:
-    """A cell with its figures. One that begins with "?" is empty where a leaf is missing."""
+    """A cell with its figures. A text that begins with "?" is empty where a leaf is missing."""
     try:
         return _FIGURE.sub(lambda match: _figure(match.group(1), results), text.removeprefix("?"))
     except TableError:
