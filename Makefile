@@ -24,7 +24,7 @@ HEAVY := tests/fitting tests/ope
 PYTEST := $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder \
 	--durations=15
 
-.PHONY: help train test blocks smoke long nightly accelerators judges lint site notebooks wheel release data lock bounds clean
+.PHONY: help train test blocks smoke long nightly accelerators judges lint tables site notebooks wheel release data lock bounds clean
 
 help:
 	@echo "make train   create $(VENV), install, train the quickstart config into $(RUN_DIR)"
@@ -36,6 +36,7 @@ help:
 	@echo "make accelerators   create $(ACCELERATORS), with which make smoke compiles for TPU and GPU"
 	@echo "make judges  create $(JUDGES), ask the checkers, learners and tests of other projects"
 	@echo "make lint    formatter, linter and type checker only"
+	@echo "make tables  write the figures of benchmarks/results into the tables of README and docs"
 	@echo "make site    build a site of all pages, with a gallery and the reference, into site/"
 	@echo "make notebooks   run three of the examples as notebooks"
 	@echo "make data    bring two public data sets into data/, print their terms"
@@ -109,6 +110,10 @@ $(JUDGES)/.judges: benchmarks/judging/requirements.txt pyproject.toml requiremen
 		--constraint requirements-test.lock
 	-grep -v "^#" $< | xargs -n 1 $(JUDGES)/bin/$(INSTALL_ALONE) --ignore-requires-python
 	@touch $@
+
+# The standard library alone: nothing of recsim_tf needs to be installed.
+tables: $(BIN)/python
+	$(BIN)/python docs/write_tables.py
 
 site: $(VENV)/.test
 	rm -rf site

@@ -38,6 +38,8 @@ import recsim_tf.agents  # noqa: F401
 _RECIPES = Path(__file__).parents[1] / "examples" / "recipes" / "__init__.py"
 _SPEC = importlib.util.spec_from_file_location("recipes", _RECIPES)
 sys.modules["recipes"] = importlib.util.module_from_spec(_SPEC)
+# The scripts of docs are no package.
+sys.path.append(str(Path(__file__).parents[1] / "docs"))
 tf.config.threading.set_intra_op_parallelism_threads(1)
 tf.config.threading.set_inter_op_parallelism_threads(1)
 # Graphs are many objects that live long: looking through them for garbage takes a twentieth of the

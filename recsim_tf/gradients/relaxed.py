@@ -65,8 +65,7 @@ def relaxed_return(
     The gradient is exact for the relaxed return, not for the return: it is *biased*, as is the
     value. The bias of slates, choices and innovations goes to zero with the temperature, while the
     variance of the gradient grows. The bias of a rule goes to zero with `departure_temperature`.
-    docs/reports/slate_q.md has figures. Mohamed et al. 2020 (arXiv 1906.10652) survey the
-    estimators.
+    Mohamed et al. 2020 (arXiv 1906.10652) survey the estimators.
 
     Documents may have integer fields, but neither the user model nor the reward may compute with
     them. The policy and the document model see the same candidates as in `Simulator`. In the last
