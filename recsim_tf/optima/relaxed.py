@@ -1,7 +1,7 @@
 """Upper bounds by relaxations, which give the policy more than any policy can have."""
 
 import numpy as np
-from scipy import optimize
+from scipy import optimize, stats
 
 from recsim_tf.choice import MultinomialLogit, MultinomialProportional
 from recsim_tf.core.simulator import Simulator
@@ -17,15 +17,18 @@ from recsim_tf.support.means import Mean
 
 # The candidate sets over which the gain of a step is averaged, and the users over which prices are.
 _NUM_CANDIDATE_SETS, _MOST_USERS = 2000, 300
+# The points of a grid of distances between a user and the nearest document, and of a grid of those
+# between users and providers.
+_NUM_DISTANCES, _NUM_DISTANCES_OF_PROVIDERS = 120, 1000
 # The clicks on a topic after which an interest is as large as it ever gets.
 _NUM_CLICKS = 300
 
 
 def ecosystem(simulator: Simulator, sessions: Sessions) -> Bound:
-    """A slate earns at most the utility of its best document. For any mix of providers, the
-    distance of the nearest of N documents is stochastically larger than with all N documents from
-    the provider nearest to the user, because the distance of a document grows with the distance of
-    its provider.
+    """A slate earns at most the utility of its best document. A policy acts on the mix of the
+    providers of documents alone, which all users of a world share. The distance of the nearest of N
+    documents is a convex function of the mix on average, so that its least value over all mixes is
+    known up to the gap between the function and its tangent.
     """
     users, providers = simulator.users, simulator.documents
     is_plain = simulator.reward_fn is utility_reward
@@ -36,23 +39,82 @@ def ecosystem(simulator: Simulator, sessions: Sessions) -> Bound:
     is_certain = type(model) is MultinomialLogit and number(model, "no_click_mass") == -np.inf
     require("choice_model of the users", "MultinomialLogit()", type(model), is_certain)
     state = simulator.reset(whole_worlds(simulator, sessions), sessions.seed)
-    interests, means = state.user.numpy(), np.asarray(providers.means)
-    distances = np.linalg.norm(interests[:, np.newaxis] - means, axis=-1)
-    nearest = means[distances.argmin(axis=1)]
-    generator = np.random.default_rng(sessions.seed)
-    utilities = np.zeros(len(interests))
-    for user, (interest, mean) in enumerate(zip(interests, nearest, strict=True)):
-        noise = generator.standard_normal([simulator.num_candidates, len(mean)])
-        documents = mean + number(providers, "stddev") * noise
-        utilities[user] = 2 - np.linalg.norm(documents - interest, axis=1).min()
-    mean = Mean.of(sessions.steps() * utilities)
-    return Bound(
-        mean.value,
-        mean.standard_error,
-        BOUND,
-        "No mix of providers has a document nearer to a user, on average, than as many documents"
-        " from the provider nearest to the user.",
+    means = np.asarray(providers.means, np.float64)
+    interests = state.user.numpy().astype(np.float64)
+    worlds = interests.reshape(-1, simulator.users_per_world or 1, means.shape[1])
+    stddev = number(providers, "stddev")
+    least, distances = zip(
+        *(_Mix(world, means, stddev, simulator.num_candidates).nearest() for world in worlds),
+        strict=True,
     )
+    num_steps = sessions.steps()
+    return Bound(
+        num_steps * (2 - float(np.mean(least))),
+        num_steps * Mean.of(np.concatenate(distances)).standard_error,
+        BOUND,
+        "No mix of providers has documents nearer to the users of a world, on average, than the"
+        " best mix for these users.",
+    )
+
+
+class _Mix:
+    """The distance of the nearest of N documents by the mix of the providers of a world.
+
+    Args:
+      interests: the interests of the users of the world, [U, F].
+      means: the means of the features of providers, [P, F].
+      stddev: the standard deviation of features around these means.
+      num_documents: N.
+    """
+
+    def __init__(self, interests: np.ndarray, means: np.ndarray, stddev: float, num_documents: int):
+        self._num_documents = num_documents
+        apart = np.linalg.norm(interests[:, np.newaxis] - means, axis=-1)  # [U, P]
+        farthest = apart.min(axis=1).max() + 6 * stddev
+        distances = np.append(0, np.geomspace(0.01 * stddev, farthest, _NUM_DISTANCES))
+        widths = np.diff(distances)
+        # The weights of the trapezoidal rule, [D].
+        self._widths = (np.append(widths, 0) + np.append(0, widths)) / 2
+        # The probabilities that a document of each provider is within each distance of a user: the
+        # squares of distances have noncentral chi-square distributions.
+        grid = np.linspace(0, apart.max(), _NUM_DISTANCES_OF_PROVIDERS)
+        squares = (distances[:, np.newaxis] / stddev) ** 2
+        within = stats.ncx2.cdf(squares, means.shape[1], (grid / stddev) ** 2)  # [D, G]
+        self._within = np.stack([np.interp(apart, grid, row) for row in within], axis=1)
+
+    def _apart(self, mix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The mean distances [U] of the nearest document with a mix [P], and the gradient [P] of
+        their mean.
+        """
+        beyond = np.clip(1 - self._within @ mix, 0, 1)  # [U, D]
+        slope = -self._num_documents * beyond ** (self._num_documents - 1) * self._widths
+        gradient = np.tensordot(slope, self._within, axes=2) / len(beyond)
+        return beyond**self._num_documents @ self._widths, gradient
+
+    def nearest(self) -> tuple[float, np.ndarray]:
+        """A number that the mean distance exceeds with any mix, and the distances [U] of users with
+        the best mix.
+        """
+
+        def objective(mix: np.ndarray) -> tuple[float, np.ndarray]:
+            distances, gradient = self._apart(mix)
+            return distances.mean(), gradient
+
+        num_providers = self._within.shape[-1]
+        result = optimize.minimize(
+            objective,
+            np.full(num_providers, 1 / num_providers),
+            jac=True,
+            method="SLSQP",
+            bounds=[(0, 1)] * num_providers,
+            constraints=optimize.LinearConstraint(np.ones(num_providers), 1, 1),
+            options={"maxiter": 200, "ftol": 1e-7},
+        )
+        mix = np.maximum(result.x, 0)
+        mix /= mix.sum()
+        distances, gradient = self._apart(mix)
+        # The tangent at the mix is nowhere above the convex function, and least for one provider.
+        return float(distances.mean() + gradient.min() - gradient @ mix), distances
 
 
 def interest_evolution(simulator: Simulator, sessions: Sessions) -> Bound:

@@ -207,6 +207,24 @@ def test_no_mix_of_providers_is_above_the_bound():
         assert (2 - distances.min(axis=1)).mean() < bound.value
 
 
+def test_the_best_mix_of_two_providers_is_that_of_a_search():
+    """Between two providers the mix is one number, so all mixes are tried."""
+    means = np.array([[2.0, 0.0], [-2.0, 1.0]], np.float32)
+    simulator = recsim_tf.make(
+        "Ecosystem-v0", means=means, num_candidates=4, max_steps=1, users_per_world=500
+    )
+    interests = simulator.reset(500, seed=0).user.numpy()
+    generator = np.random.default_rng(1)
+    shape = [400, 500, 4]
+    noise, rank = generator.standard_normal([*shape, 2]), generator.uniform(size=shape)
+    earned = []
+    for share in np.linspace(0, 1, 21):
+        documents = means[(rank > share).astype(int)] + noise
+        distances = np.linalg.norm(documents - interests[:, np.newaxis], axis=-1)
+        earned.append(2 - distances.min(axis=2).mean())
+    assert bounds(simulator, 500).value == pytest.approx(max(earned), abs=0.01)
+
+
 @pytest.mark.parametrize("quality", [-1.0, 0.5, 2.0])
 def test_a_topic_of_interest_evolution(quality):
     """One topic and one candidate: a dynamic program over the interest and the budget."""
