@@ -10,7 +10,6 @@ from recsim_tf.agents.layers.layer import Layer, LayeredPolicy, LayeredSimulator
 from recsim_tf.agents.layers.statistics import (
     ClusterClickStatistics,
     FixedLengthHistory,
-    SessionClock,
     SufficientStatistics,
 )
 from recsim_tf.agents.layers.temporal import SwitchingCost, TemporalAggregation
@@ -23,7 +22,6 @@ __all__ = [
     "Layer",
     "LayeredPolicy",
     "LayeredSimulator",
-    "SessionClock",
     "SufficientStatistics",
     "SwitchingCost",
     "TemporalAggregation",

@@ -149,35 +149,3 @@ class ClusterClickStatistics(SufficientStatistics):
 
     def update(self, memory: ClickCounts, observation: Observation):
         return update_counts(memory, observation.response)
-
-
-@configurable(module="recsim_tf.agents")
-class SessionClock(SufficientStatistics):
-    """Adds the step of the session, an integer that networks encode as one-hot.
-
-    Where sessions have a fixed end, the best slates depend on the time that is left, and an agent
-    that does not see it cannot learn them (Pardo et al. 2018, "Time Limits in Reinforcement
-    Learning", arXiv 1712.00378).
-
-    Args:
-      num_steps: the number of steps that are told apart, at least 1, such as the length of a
-        session. All later steps look like the last of these.
-
-    Raises:
-      ValueError: for a number below 1.
-    """
-
-    def __init__(self, num_steps: Count = 100):
-        self._num_steps = num_steps
-
-    def memory_spec(self, observation_spec: Observation, actions: ActionFormat):
-        return tf.TensorSpec([], tf.int32, "num_observations")
-
-    def statistics_spec(self, observation_spec: Observation):
-        return BoundedTensorSpec([], tf.int32, 0, self._num_steps - 1, "step")
-
-    def statistics(self, memory: tf.Tensor):
-        return tf.minimum(memory, self._num_steps) - 1
-
-    def update(self, memory: tf.Tensor, observation: Observation):
-        return memory + 1

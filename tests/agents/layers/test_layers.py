@@ -105,17 +105,6 @@ def test_click_statistics_count_impressions_and_clicks_by_cluster(unit):
     assert clicks.sum() > 0
 
 
-@pytest.mark.parametrize("num_steps", [2, 3])
-def test_a_clock_counts_the_steps_of_a_session(num_steps):
-    layered = layers.LayeredSimulator(make_simulator(), layers.SessionClock(num_steps))
-    (spec,) = tf.nest.flatten(layered.observation_spec().user.sufficient_statistics)
-    assert (spec.minimum, spec.maximum) == (0, num_steps - 1)
-    seen, _ = step_through(layered, [[0, 1]] * 3)
-    for step, observation in enumerate(seen):
-        expected = [min(step, num_steps - 1)] * NUM_USERS
-        np.testing.assert_array_equal(observation.user.sufficient_statistics, expected)
-
-
 # Temporal aggregation.
 
 
