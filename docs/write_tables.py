@@ -61,7 +61,7 @@ def written(page: str, text: str, results: Mapping[str, Any]) -> str:
     def table(match: re.Match[str]) -> str:
         name = match.group(1)
         if name not in TABLES:
-            raise TableError(f"{page}: docs/tables.py describes no table {name!r}")
+            raise TableError(f"{page}: docs/tables describes no table {name!r}")
         try:
             lines = rendered(TABLES[name], results)
         except TableError as error:

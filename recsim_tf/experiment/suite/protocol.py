@@ -45,7 +45,7 @@ class Protocol(NamedTuple):
         sentences = []
         if few:
             sentences.append(
-                f"{len(few)} agents have fewer than {self.num_seeds} seeds, such as"
+                f"Agents with fewer than {self.num_seeds} seeds: {len(few)}, such as"
                 f" {few[0].removeprefix('gin_file=')}."
             )
         if few_sessions < self.num_sessions:

@@ -2,7 +2,7 @@
 
 import shlex
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from recsim_tf.experiment import building, config
 from recsim_tf.experiment.gin.bindings import built
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.experiment.suite.protocol import PROTOCOL
-from recsim_tf.experiment.suite.scores import Environment, Ruled, read_scores
+from recsim_tf.experiment.suite.scores import Entry, Environment, Ruled, read_scores
 from recsim_tf.experiment.suite.suite_report import scores_table, suite_page, suite_rows
 from recsim_tf.experiment.sweeps.plan import Suite, Sweep
 from recsim_tf.experiment.sweeps.results import SweepResult
@@ -125,21 +125,27 @@ def _content(
         "protocol": PROTOCOL.name,
         "departures": list(departures),
         "figures": figures,
-        "environments": [
-            {
-                "name": each.name,
-                "random": each.random,
-                "bound": None if each.bound is None else each.bound._replace(policy=None)._asdict(),
-                "reason": each.reason,
-                "violations": each.violations,
-                "policies": [
-                    {
-                        **entry._asdict(),
-                        "score": None if entry.score is None else entry.score._asdict(),
-                    }
-                    for entry in each.entries
-                ],
-            }
-            for each in environments
-        ],
+        "environments": {each.name: _scores_of(each) for each in environments},
     }
+
+
+def _scores_of(environment: Environment) -> dict[str, Any]:
+    """The content of suite.json about an environment."""
+    bound = environment.bound
+    policies = {
+        entry.policy: {**entry._asdict(), "score": entry.score and entry.score._asdict()}
+        for entry in environment.entries
+    }
+    return {
+        "random": environment.random,
+        "bound": None if bound is None else bound._replace(policy=None)._asdict(),
+        "reason": environment.reason,
+        "violations": environment.violations,
+        "rule": _policy_of(environment.best(is_agent=False), policies),
+        "agent": _policy_of(environment.best(is_agent=True), policies),
+        "policies": policies,
+    }
+
+
+def _policy_of(entry: Entry | None, policies: Mapping[str, Any]) -> dict[str, Any] | None:
+    return None if entry is None else policies[entry.policy]

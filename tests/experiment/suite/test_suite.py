@@ -61,9 +61,9 @@ def test_a_score_is_a_share_of_the_way_from_random_slates_to_the_bound(suite, ca
     folder, file = suite
     run_suite(str(folder.path), file)
     content = json.loads((folder.path / "suite.json").read_text())
-    (environment,) = content["environments"]
+    (environment,) = content["environments"].values()
     headroom = environment["bound"]["value"] - environment["random"]
-    by_name = {each["policy"]: each for each in environment["policies"]}
+    by_name = environment["policies"]
     assert by_name.keys() == {"Random", "Myopic", "first", "second"}
     assert by_name["Random"]["score"]["value"] == 0
     # The seeds of "first" have returns of 150 and 160, which is the mean of two seeds.
@@ -156,9 +156,9 @@ def test_an_environment_without_headroom_has_no_scores(suite, monkeypatch):
     low = Bound(1.0, 0.0, "bound", "None is higher.")
     monkeypatch.setattr("recsim_tf.experiment.suite.scores.bounds", lambda simulator: low)
     run_suite(str(folder.path), file)
-    (environment,) = json.loads((folder.path / "suite.json").read_text())["environments"]
+    (environment,) = json.loads((folder.path / "suite.json").read_text())["environments"].values()
     assert environment["reason"] == "random slates earn as much as any"
-    assert all(each["score"] is None for each in environment["policies"])
+    assert all(each["score"] is None for each in environment["policies"].values())
     assert environment["violations"]
 
 
@@ -166,7 +166,7 @@ def test_an_environment_without_a_bound_says_why(suite, monkeypatch):
     folder, file = suite
     monkeypatch.setattr("recsim_tf.experiment.suite.scores.bounds", lambda simulator: None)
     run_suite(str(folder.path), file)
-    (environment,) = json.loads((folder.path / "suite.json").read_text())["environments"]
+    (environment,) = json.loads((folder.path / "suite.json").read_text())["environments"].values()
     assert environment["reason"] == "no bound is known"
     assert environment["bound"] is None
     assert "no bound is known" in (folder.path / "suite.html").read_text()
