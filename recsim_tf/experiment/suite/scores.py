@@ -88,9 +88,10 @@ class Environment(NamedTuple):
 
     @property
     def is_solved(self) -> bool:
-        """True if an agent reaches nine tenths of the headroom."""
-        best = self.best(is_agent=True)
-        return best is not None and best.score is not None and best.score.value >= SOLVED
+        """True if an agent or a rule reaches nine tenths of the headroom."""
+        best = self.best(is_agent=True), self.best(is_agent=False)
+        scores = [entry.score.value for entry in best if entry is not None and entry.score]
+        return max(scores, default=0) >= SOLVED
 
     @property
     def violations(self) -> list[str]:
