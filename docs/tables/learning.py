@@ -71,13 +71,4 @@ LEARNING = {
             "Random": f"{{{_SIZE}/random:.1f}}",
         },
     ),
-    "quickstart": Table(
-        "slates",
-        {"3 of 10": "3_of_10", "3 of 50": "3_of_50"},
-        {
-            "Random": f"{{{_SIZE}/random:.1f}}",
-            "SlateQ": _RETURN,
-            "Oracle: knows the topics' mean qualities": f"{{{_SIZE}/oracle:.1f}}",
-        },
-    ),
 }
