@@ -57,6 +57,7 @@ setup(
     packages=_packages,
     package_data={
         "recsim_tf": ["py.typed"],
+        "recsim_tf.core.runs": ["portable/*.py"],
         "recsim_tf.support": ["page.html"],
         "recsim_tf.configs": ["**/*.gin"],
         "recsim_tf.worlds": ["*/*"],

@@ -370,6 +370,34 @@ class Simulator(Model, SessionSource):
         self._check_call(policy, num_users, num_steps)
         return programs.export(self, folder, policy, num_users, num_steps, target)
 
+    def export_environment(
+        self, folder: str | os.PathLike, num_users: int, target: str = "gpu"
+    ) -> Path:
+        """Writes the reset and the step of the simulator, for trainers without TensorFlow.
+
+        `environment.py` reads the folder in JAX: `Environment(folder)` has `reset` and `step` for
+        B users, which work inside `jax.jit`, `jax.lax.scan` and `jax.vmap`. A user whose session
+        ended leaves the row to a new user. `programs.json` names the arguments and results of
+        `reset.stablehlo` and `step.stablehlo` in order, with shapes and dtypes, the spaces of
+        observations and actions, and the digests of the programs. The state is a list of arrays
+        with names. The parameters of the models are arguments, and `values.npz` has their values.
+        The same seeds give the sessions that TensorFlow's XLA gives.
+
+        Args:
+          folder: does not exist, or is empty.
+          num_users: B, a Python int.
+          target: "gpu" or "tpu", on which the programs are fastest. They run on both, and on CPUs.
+
+        Returns:
+          The folder.
+
+        Raises:
+          FileExistsError: if the folder has something in it; nothing is written then.
+          ValueError: if B is not of whole worlds, or if XLA cannot compile the models.
+        """
+        self.check_num_users(num_users)
+        return programs.export_environment(self, folder, num_users, target)
+
     @checked
     def _check_call(self, policy: Policy, num_users: int, num_steps: Count) -> None:
         self.check_num_users(num_users)

@@ -1,5 +1,8 @@
-"""A simulator as programs that XLA runs without TensorFlow: its rollout and its log-likelihood."""
+"""A simulator as programs that XLA runs without TensorFlow: its rollout and its log-likelihood, or
+its reset and its step.
+"""
 
+import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -9,16 +12,21 @@ import numpy as np
 import tensorflow as tf
 
 from recsim_tf._version import __version__
-from recsim_tf.core.base.arguments import OneOf, checked
-from recsim_tf.core.base.types import Nest, Policy
+from recsim_tf.core import random
+from recsim_tf.core.base.arguments import Count, OneOf, checked
+from recsim_tf.core.base.bounds import BoundedTensorSpec
+from recsim_tf.core.base.types import Nest, Policy, Turn
 from recsim_tf.core.nests import fields_of
 from recsim_tf.core.runs import stablehlo
 from recsim_tf.core.runs.execution import compiled
+from recsim_tf.core.step.turns import limits
 from recsim_tf.core.targets import TARGETS, for_accelerators
 from recsim_tf.support.new_folders import require_new
 from recsim_tf.support.outputs import write_folder
 
 _INDEX, _VALUES = "programs.json", "values.npz"
+# The reader of an exported environment in JAX, which is copied into its folder.
+_READER = Path(__file__).parent / "portable" / "environment.py"
 
 
 class SimulatorProgram(NamedTuple):
@@ -67,6 +75,166 @@ def export(
     path.parent.mkdir(parents=True, exist_ok=True)
     texts = {_file(name): program.text for name, program in programs.items()}
     return write_folder(path, {**texts, _VALUES: values, _INDEX: index})
+
+
+class _Serialized(NamedTuple):
+    """A program as TensorFlow serialises it."""
+
+    content: bytes  # a portable artifact of StableHLO
+    arguments: dict[str, tf.TensorSpec]
+    results: dict[str, tf.TensorSpec]
+    values: dict[str, np.ndarray]  # of the arguments that tensors of models are
+
+
+@checked
+def export_environment(
+    simulator: Any,
+    folder: str | os.PathLike,
+    num_users: Count,
+    target: Annotated[str, OneOf(TARGETS)],
+) -> Path:
+    """Writes the reset and the step of a simulator into a new folder; see
+    `Simulator.export_environment`.
+    """
+    path = Path(folder)
+    require_new(path)
+    with for_accelerators(target):
+        programs = _environment_programs(simulator, num_users)
+    values = _parameters(simulator)
+    for program in programs.values():
+        values |= program.values
+    files: dict[str, Any] = {f"{name}.stablehlo": each.content for name, each in programs.items()}
+    files["environment.py"] = _READER.read_text(encoding="utf-8")
+    observations, actions = simulator.observation_spec(), _action_spec(simulator)
+    index = {
+        "recsim_tf": __version__,
+        "tensorflow": tf.__version__,
+        "num_users": int(num_users),
+        "slate_size": simulator.slate_size,
+        "num_candidates": simulator.num_candidates,
+        "parameters": sorted(_parameters(simulator)),
+        "values": _VALUES,
+        "programs": {
+            name: {
+                "file": f"{name}.stablehlo",
+                "sha256": hashlib.sha256(program.content).hexdigest(),
+                "arguments": _described(program.arguments),
+                "results": _described(program.results),
+            }
+            for name, program in programs.items()
+        },
+        # Of one user.
+        "spaces": {
+            name: _space(spec)
+            for nest, spec_of in (("observation", observations), ("action", actions))
+            for name, spec in _leaves(nest, spec_of)
+        },
+        "notes": {
+            "seed": "Two numbers, int32. The same seed gives the sessions that TensorFlow's XLA"
+            " gives.",
+            "action": "Positions among the candidates, from 0; -1 is an empty position, and so is"
+            " a position out of range.",
+            "step": "A user whose session ended leaves the row to a new user, whom `observation`"
+            " and `state` then show; `last_observation` is the observation before that.",
+        },
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return write_folder(path, {**files, _VALUES: values, _INDEX: index})
+
+
+def _environment_programs(simulator: Any, num_users: int) -> dict[str, _Serialized]:
+    """The programs "reset" and "step" of an environment with auto-reset."""
+    parameters = {name: _spec(value) for name, value in _parameters(simulator).items()}
+    seed = {"seed": tf.TensorSpec([2], tf.int32)}
+
+    def of(arguments: dict[str, tf.Tensor]) -> Any:
+        return simulator.with_parameters({name: arguments[name] for name in parameters})
+
+    def reset(arguments: dict[str, tf.Tensor]) -> Nest:
+        state = of(arguments).reset(num_users, arguments["seed"])
+        return {"observation": of(arguments).observe(state), "state": state}
+
+    first, structure = _serialized("reset", reset, {**seed, **parameters})
+    states = {name: spec for name, spec in first.results.items() if name.startswith("state.")}
+    action_spec = _action_spec(simulator)
+    actions = {
+        name: tf.TensorSpec([num_users, *spec.shape], spec.dtype)
+        for name, spec in _leaves("action", action_spec)
+    }
+
+    def step(arguments: dict[str, tf.Tensor]) -> Nest:
+        this = of(arguments)
+        leaves = [arguments[name] for name in states]
+        state = tf.nest.pack_sequence_as(structure["state"], leaves)
+        action = tf.nest.pack_sequence_as(action_spec, [arguments[name] for name in actions])
+        turn = Turn.of(action)
+        is_shown = (turn.slate >= 0) & (turn.slate < simulator.num_candidates)
+        turn = turn._replace(slate=tf.where(is_shown, turn.slate, -1))
+        step_seed, newcomer_seed = random.split_seed(arguments["seed"], 2)
+        state, transition = this.step(state, turn.action, step_seed)
+        last = this.observe(state)
+        state = this.replace(state, state.done, newcomer_seed)
+        return {
+            "observation": this.observe(state),
+            "state": state,
+            "reward": transition.reward,
+            "terminated": transition.terminated,
+            "truncated": transition.truncated,
+            "last_observation": last,
+        }
+
+    next_step, _ = _serialized("step", step, {**seed, **states, **actions, **parameters})
+    return {"reset": first, "step": next_step}
+
+
+def _action_spec(simulator: Any) -> Nest:
+    """The spec of the action for one user."""
+    last = simulator.num_candidates - 1
+    slate = BoundedTensorSpec([simulator.slate_size], tf.int32, -1, last, "slate")
+    return Turn(slate, simulator.query_spec).action
+
+
+def _serialized(
+    name: str,
+    function: Callable[[dict[str, tf.Tensor]], Nest],
+    arguments: dict[str, tf.TensorSpec],
+) -> tuple[_Serialized, Nest]:
+    """A function of tensors by name as TensorFlow serialises it, and the structure of its
+    result.
+    """
+    traced: Any = compiled(
+        lambda *leaves: function(dict(zip(arguments, leaves, strict=True))), jit_compile=True
+    )
+    concrete = traced.get_concrete_function(*arguments.values())
+    compiler = traced.experimental_get_compiler_ir(*arguments.values())
+    variables = {id(variable.handle): variable for variable in concrete.graph.variables}
+    captured = {
+        f"{name}.constant.{number}": variables.get(id(tensor), tensor).numpy()
+        for number, tensor in enumerate(concrete.captured_inputs)
+    }
+    results = {path: _spec(leaf) for path, leaf in _leaves("", concrete.structured_outputs)}
+    constants = {path: _spec(value) for path, value in captured.items()}
+    content = compiler(stage="stablehlo_serialized")
+    return (
+        _Serialized(content, arguments | constants, results, captured),
+        concrete.structured_outputs,
+    )
+
+
+def _space(spec: tf.TensorSpec) -> dict[str, Any]:
+    """The space of an observation or an action in JSON: its bounds are null where there are none,
+    and lists where they differ.
+    """
+
+    def bound(limit: Any) -> Any:
+        values = np.unique(np.asarray(limit))
+        return values[0].item() if len(values) == 1 else np.asarray(limit).tolist()
+
+    bounds = {}
+    for name, limit in zip(("low", "high"), limits(spec), strict=True):
+        ends = () if spec.dtype.is_bool else (spec.dtype.min, spec.dtype.max)
+        bounds[name] = None if np.isin(np.asarray(limit), ends).all() else bound(limit)
+    return {"shape": spec.shape.as_list(), "dtype": spec.dtype.name, **bounds}
 
 
 def simulator_programs(

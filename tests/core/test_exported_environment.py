@@ -1,0 +1,183 @@
+"""Environments without TensorFlow: reset and step in JAX, beside TensorFlow's XLA."""
+
+import importlib.util
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import recsim_tf
+from recsim_tf.core import random
+from recsim_tf.core.runs.execution import compiled
+from recsim_tf.core.targets import for_accelerators
+from tests.refusals import assert_refused
+from tests.worlds.clicks import clicks
+
+jax = pytest.importorskip("jax", reason="the reader of an exported environment is in JAX")
+jnp = jax.numpy
+
+NUM_USERS, NUM_STEPS = 4, 6
+_ENVIRONMENTS = ("InterestEvolution-v1", "LongTermSatisfaction-v1", "Conversation-v0")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def fixture_devices():
+    """JAX's XLA does not know all flags of TensorFlow's, and reads them when it starts."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.delenv("XLA_FLAGS", raising=False)
+        jax.devices()
+
+
+def _reader(folder):
+    """The module of an exported folder."""
+    spec = importlib.util.spec_from_file_location("exported_environment", folder / "environment.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def world():
+    return recsim_tf.make("LongTermSatisfaction-v1", slate_size=2, num_candidates=5, max_steps=4)
+
+
+@pytest.fixture(scope="module")
+def folder(world, tmp_path_factory):
+    path = tmp_path_factory.mktemp("exported") / "folder"
+    assert world.export_environment(path, NUM_USERS) == path
+    return path
+
+
+@pytest.fixture(scope="module")
+def environment(folder):
+    return _reader(folder).Environment(folder)
+
+
+def _rewards(simulator, actions):
+    """The rewards [T, B] that TensorFlow's XLA gives in the steps of an exported environment."""
+
+    def one(state, action, seed):
+        step_seed, newcomer_seed = random.split_seed(seed, 2)
+        state, transition = simulator.step(state, action, step_seed)
+        return simulator.replace(state, state.done, newcomer_seed), transition.reward
+
+    with for_accelerators():
+        reset = compiled(lambda seed: simulator.reset(NUM_USERS, seed), jit_compile=True)
+        step = compiled(one, jit_compile=True)
+        state, rewards = reset(tf.constant([0, 1])), []
+        for number, action in enumerate(actions):
+            state, reward = step(state, action, tf.constant([number, 5]))
+            rewards.append(reward.numpy())
+    return np.stack(rewards)
+
+
+def test_sessions_in_jax_are_those_of_tensorflow(world, environment):
+    slates = np.tile(np.int32([[1, 0], [2, 4], [-1, 3]])[:, np.newaxis], [2, NUM_USERS, 1])
+
+    def play(seed):
+        _, state = environment.reset(seed)
+
+        def body(state, step):
+            number, slate = step
+            key = jnp.stack([number, 5])
+            _, state, reward, *_ = environment.step(key, state, slate)
+            return state, reward
+
+        numbers = jnp.arange(NUM_STEPS, dtype=jnp.int32)
+        return jax.lax.scan(body, state, (numbers, jnp.asarray(slates)))[1]
+
+    rewards = jax.jit(play)(jnp.int32([0, 1]))
+    np.testing.assert_allclose(rewards, _rewards(world, list(slates)), rtol=1e-5)
+    seeds = jnp.int32([[0, 1], [0, 2]])
+    both = jax.jit(jax.vmap(play))(seeds)
+    np.testing.assert_allclose(both[0], rewards, rtol=1e-6)
+    assert not np.allclose(both[1], rewards)
+
+
+def test_a_user_whose_session_ended_leaves_the_row_to_a_new_one(environment):
+    _, state = environment.reset(jax.random.key(0))
+    step = jax.jit(environment.step)
+    slate = jnp.zeros([NUM_USERS, 2], jnp.int32).at[:, 1].set(1)
+    ends = []
+    for number in range(8):
+        observation, state, _, done, info = step(jax.random.key(number), state, slate)
+        ends.append(done.all())
+        assert (info["truncated"] | info["terminated"] == done).all()
+        clicked = observation["response.clicked"].sum(axis=1)
+        assert (clicked == np.where(done, 0, 1)).all()
+        assert (info["last_observation"]["response.clicked"].sum(axis=1) == 1).all()
+    assert np.flatnonzero(ends).tolist() == [3, 7]
+
+
+def test_positions_out_of_range_are_empty(environment):
+    _, state = environment.reset(jax.random.key(0))
+    for position in (-1, 5, 99):
+        slate = jnp.full([NUM_USERS, 2], position, jnp.int32)
+        assert (environment.step(jax.random.key(1), state, slate)[2] == 0).all()
+
+
+def test_parameters_are_arguments(environment):
+    _, state = environment.reset(jax.random.key(0))
+    slate = jnp.zeros([NUM_USERS, 2], jnp.int32)
+    default = environment.step(jax.random.key(1), state, slate)[2]
+    more = environment.step(jax.random.key(1), state, slate, {"users.choc_mean": 50.0})[2]
+    assert (more > default).all()
+    with pytest.raises(ValueError, match=r"params must be of default_params, got users\.choc"):
+        environment.reset(jax.random.key(0), {"users.choc": 1.0})
+
+
+def test_actions_are_drawn_from_their_space(environment):
+    slate = environment.action_space.sample(jax.random.key(0))
+    assert slate.shape == (NUM_USERS, 2)
+    assert slate.min() >= 0
+    assert slate.max() <= 4
+
+
+def test_other_numbers_of_users_are_refused(environment):
+    _, state = environment.reset(jax.random.key(0))
+    with pytest.raises(
+        ValueError, match=r"^action must have the shape \[4, 2\] in .*, got \[3, 2\]"
+    ):
+        environment.step(jax.random.key(1), state, jnp.zeros([3, 2], jnp.int32))
+
+
+def test_a_folder_that_changed_is_refused(world, tmp_path):
+    path = world.export_environment(tmp_path / "folder", NUM_USERS)
+    program = path / "step.stablehlo"
+    program.write_bytes(program.read_bytes()[:-1])
+    with pytest.raises(ValueError, match=r"step\.stablehlo must be as it was exported"):
+        _reader(path).Environment(path)
+
+
+def test_the_index_describes_spaces_and_programs(folder):
+    index = json.loads((folder / "programs.json").read_text())
+    assert index["num_users"] == NUM_USERS
+    space = {"shape": [2], "dtype": "int32", "low": -1, "high": 4}
+    assert index["spaces"]["action"] == space
+    assert index["spaces"]["observation.documents"]["high"] == 1.0
+    assert "users.choc_mean" in index["parameters"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("environment_id", _ENVIRONMENTS)
+def test_environments_are_exported(environment_id, tmp_path):
+    simulator = recsim_tf.make(environment_id)
+    path = simulator.export_environment(tmp_path / "folder", NUM_USERS)
+    environment = _reader(path).Environment(path)
+    _, state = environment.reset(jax.random.key(0))
+    spaces = environment.action_space
+    if isinstance(spaces, dict):
+        action = {name: space.sample(jax.random.key(1)) for name, space in spaces.items()}
+    else:
+        action = spaces.sample(jax.random.key(1))
+    reward = environment.step(jax.random.key(2), state, action)[2]
+    assert np.isfinite(reward).all()
+
+
+def test_no_users_are_refused(tmp_path):
+    assert_refused(
+        lambda: clicks().export_environment(tmp_path / "folder", 0),
+        "num_users must be an integer of at least 1, got 0",
+    )
+    assert not list(tmp_path.iterdir())
