@@ -56,6 +56,22 @@ LEARNING = {
             "bound": f"{{{_SUITE}/bound/kind}}",
         },
     ),
+    "suite_recsim": Table(
+        "interest exploration",
+        {
+            name: name
+            for name in (
+                *("Random", "Greedy pCTR", "UCB1 over clusters"),
+                "Thompson sampling over clusters",
+            )
+        },
+        {
+            "RecSim": (
+                "{recsim_returns/figures/@/return:.2f} ± {recsim_returns/figures/@/error:.2f}"
+            ),
+            "recsim_tf": "{suite/environments/interest_exploration/policies/@/value:.2f}",
+        },
+    ),
     "sizes": Table(
         "",
         {
