@@ -4,6 +4,8 @@
     python benchmarks/accelerator.py compile [--for=tpu,cuda] [--jax_python=PYTHON]
         [--program=NAME ...] [--environment=ID ...] [--users=N ...] [--json=PATH] [--quick]
     python benchmarks/accelerator.py agree [--jax_python=PYTHON] [--environment=ID ...] [--users=N]
+    python benchmarks/accelerator.py environments [--jax_python=PYTHON] [--environment=ID ...]
+        [--users=N] [--json=PATH] [--quick]
 
 export: the folder gets rollouts of every environment, agents in training, and `run.py`. On a
 machine with JAX that script compiles the programs, compares their results with those that
@@ -11,6 +13,8 @@ TensorFlow gives here, and prints rates and memory.
 compile: XLA's compilers for a TPU and a GPU compile the programs without such a device, and say
 what they estimate, see `accelerators/compiling.py`.
 agree: `run.py` compares results on this machine's CPU.
+environments: plays sessions of exported environments in JAX on a core, and compares their rewards
+and the rates of steps with TensorFlow's XLA.
 
 The programs are those of accelerators: static shapes, ThreeFry, and loops over steps alone. PYTHON
 is by default that of `make accelerators`. The exit status is 1 where a program fails or differs.
@@ -30,6 +34,7 @@ _SECTIONS = {
     "export": "accelerators.exporting.export",
     "compile": "accelerators.compiling.measure",
     "agree": "accelerators.exporting.agree",
+    "environments": "accelerators.environments.measure",
 }
 
 

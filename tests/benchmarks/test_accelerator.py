@@ -145,6 +145,15 @@ def test_the_page_runs_an_exported_environment_without_tensorflow(tmp_path):
     assert abs(float(process.stdout) - returns.mean()) < 4 * error
 
 
+@_NEEDS_COMPILERS
+def test_exported_environments_earn_in_jax_what_they_earn_in_tensorflow(tmp_path):
+    names = "Conversation-v0", "LongTermSatisfaction-v1"
+    content, _ = quick_run(
+        tmp_path, "accelerator.py", "environments", *(f"--environment={name}" for name in names)
+    )
+    assert content["figures"]["environments.equal"] == 2
+
+
 def test_without_jax_nothing_is_run(tmp_path):
     (tmp_path / "jax.py").write_text("raise ImportError('no jax here')")
     process = run_python("benchmarks/accelerators/run.py", PYTHONPATH=str(tmp_path))
