@@ -75,7 +75,7 @@ def test_a_score_is_a_share_of_the_way_from_random_slates_to_the_bound(suite, ca
     with open(folder.path / "suite.csv") as table:
         assert next(csv.DictReader(table))["policy"] == "second"
     output = capfd.readouterr().out
-    assert "2 agents have fewer than 5 seeds" in output
+    assert "Agents with fewer than 5 seeds: 2, such as first" in output
     assert "Policies were evaluated by 100 sessions" in output
 
 
