@@ -94,7 +94,7 @@ def _in_jax(
         files = [f"{folder}/{name}" for name in ("exported", "actions.npz", "result.npz")]
         process = subprocess.run(
             [python, str(_PLAY), *files, str(seconds)],
-            env=processes.environment({"JAX_PLATFORMS": "cpu"}),
+            env=processes.environment({"JAX_PLATFORMS": "cpu", "XLA_FLAGS": ""}),
             capture_output=True,
             text=True,
         )
