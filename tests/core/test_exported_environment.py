@@ -150,6 +150,12 @@ def test_a_folder_that_changed_is_refused(world, tmp_path):
         _reader(path).Environment(path)
 
 
+def test_an_old_jax_is_refused(folder, monkeypatch):
+    monkeypatch.setattr(jax, "__version_info__", (0, 6, 2))
+    with pytest.raises(RuntimeError, match=r"^JAX must be 0\.7 or later, got"):
+        _reader(folder).Environment(folder)
+
+
 def test_the_index_describes_spaces_and_programs(folder):
     index = json.loads((folder / "programs.json").read_text())
     assert index["num_users"] == NUM_USERS

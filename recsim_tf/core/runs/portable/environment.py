@@ -9,7 +9,7 @@
     observation, state, reward, done, info = step(jax.random.key(2), state, action)
 
 `reset` and `step` are those of B users at once, as many as programs.json says. A user whose session
-ended leaves the row to a new user. programs.json names all arrays. It needs JAX 0.6 or later.
+ended leaves the row to a new user. programs.json names all arrays. It needs JAX 0.7 or later.
 """
 
 import dataclasses
@@ -57,10 +57,13 @@ class Environment:
         `params`, whole or in part.
 
     Raises:
+      RuntimeError: if JAX is older than 0.7.
       ValueError: if a program is not the one that was exported.
     """
 
     def __init__(self, folder: str):
+        if jax.__version_info__ < (0, 7):
+            raise RuntimeError(f"JAX must be 0.7 or later, got {jax.__version__}")
         path = Path(folder)
         index = json.loads((path / "programs.json").read_text())
         self.num_users: int = index["num_users"]
