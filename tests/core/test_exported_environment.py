@@ -150,6 +150,39 @@ def test_a_folder_that_changed_is_refused(world, tmp_path):
         _reader(path).Environment(path)
 
 
+def test_a_map_over_users_is_a_call_of_all_users(environment):
+    user = environment.of_one_user()
+    keys = jax.random.split(jax.random.key(0), NUM_USERS)
+    _, state = jax.jit(jax.vmap(user.reset))(keys)
+    _, expected = environment.reset(keys[0])
+    assert all((state[name] == expected[name]).all() for name in expected)
+    slate = jnp.tile(jnp.int32([2, 1]), [NUM_USERS, 1])
+    rewards = jax.jit(jax.vmap(user.step))(keys, state, slate)[2]
+    np.testing.assert_array_equal(rewards, environment.step(keys[0], expected, slate)[2])
+
+
+@pytest.mark.parametrize("num_users", [1, 3])
+def test_any_number_of_users_may_be_mapped(environment, num_users):
+    user = environment.of_one_user()
+    keys = jax.random.split(jax.random.key(0), num_users)
+    observation, state = jax.vmap(user.reset)(keys)
+    assert observation["documents"].shape[0] == num_users
+    slates = jnp.tile(jnp.int32([2, 1]), [num_users, 1])
+    rewards = jax.vmap(user.step)(keys, state, slates)[2]
+    one = user.step(keys[0], jax.tree.map(lambda each: each[0], state), slates[0])[2]
+    np.testing.assert_allclose(rewards[0], one, rtol=1e-6)
+    assert rewards.shape == (num_users,)
+
+
+def test_seeds_and_users_may_be_mapped_at_once(environment):
+    user = environment.of_one_user()
+    keys = jax.random.split(jax.random.key(0), [2, NUM_USERS])
+    observation, _ = jax.jit(jax.vmap(jax.vmap(user.reset)))(keys)
+    documents = observation["documents"]
+    assert documents.shape[:2] == (2, NUM_USERS)
+    np.testing.assert_array_equal(documents[1], environment.reset(keys[1, 0])[0]["documents"])
+
+
 def test_an_old_jax_is_refused(folder, monkeypatch):
     monkeypatch.setattr(jax, "__version_info__", (0, 6, 2))
     with pytest.raises(RuntimeError, match=r"^JAX must be 0\.7 or later, got"):

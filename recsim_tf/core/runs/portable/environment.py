@@ -111,11 +111,78 @@ class Environment:
         observation, state = _part("observation", results), _part("state", results)
         return observation, state, results["reward"], terminated | truncated, info
 
+    def of_one_user(self) -> "OneUser":
+        """The environment of one user, for trainers that go over users by `jax.vmap`."""
+        return OneUser(self)
+
     def _params(self, params: Arrays | None) -> Arrays:
         unknown = {*(params or ())} - {*self.default_params}
         if unknown:
             raise ValueError(f"params must be of default_params, got {', '.join(sorted(unknown))}")
         return {**self.default_params, **(params or {})}
+
+
+class OneUser:
+    """The environment of one user, by the interface of gymnax.
+
+    `jax.vmap` over B users is a single call of the batched environment, with the key of the first
+    user. Over another number of users, or without it, each user is the first of a batch.
+
+    Args:
+      environment: the environment of B users.
+
+    Raises:
+      ValueError: if users share a world.
+    """
+
+    def __init__(self, environment: Environment):
+        self._environment = environment
+        self.default_params = environment.default_params
+        num_users = environment.num_users
+
+        def is_of_users(array: Any) -> bool:
+            return array.shape[:1] == (num_users,)
+
+        state = jax.eval_shape(environment.reset, jax.random.key(0))[1]
+        if not all(map(is_of_users, jax.tree.leaves(state))):
+            raise ValueError("users of this environment share a world: take the environment of all")
+
+        def batched(function: Any) -> Any:
+            """A function of a key, parameters and the arrays of a user, from that of B users."""
+
+            @jax.custom_batching.custom_vmap
+            def of_one(key: jax.Array, params: Arrays, arrays: Any) -> Any:
+                same = jax.tree.map(lambda each: jnp.stack([each] * num_users), arrays)
+                return jax.tree.map(lambda each: each[0], function(key, params, same))
+
+            @of_one.def_vmap
+            def of_many(size: int, is_batched: Any, keys: jax.Array, params: Arrays, arrays: Any):
+                are_users = size == num_users and not any(jax.tree.leaves(is_batched[1]))
+                if not (are_users and all(jax.tree.leaves(is_batched[2])) and is_batched[0]):
+                    every = jax.tree.map(
+                        lambda each, axis: each if axis else jnp.stack([each] * size),
+                        (keys, params, arrays),
+                        tuple(is_batched),
+                    )
+                    results = jax.lax.map(lambda each: of_one(*each), every)
+                else:
+                    results = function(keys[0], params, arrays)
+                return results, jax.tree.map(lambda _: True, results)
+
+            return of_one
+
+        self._reset = batched(lambda key, params, _: environment.reset(key, params))
+        self._step = batched(lambda key, params, arrays: environment.step(key, *arrays, params))
+
+    def reset(self, key: jax.Array, params: Arrays | None = None) -> tuple[Any, Arrays]:
+        """A new user: the observation, and the state."""
+        return self._reset(key, params or self.default_params, ())
+
+    def step(
+        self, key: jax.Array, state: Arrays, action: Any, params: Arrays | None = None
+    ) -> tuple[Any, Arrays, jax.Array, jax.Array, Arrays]:
+        """Shows the user a slate; see `Environment.step`."""
+        return self._step(key, params or self.default_params, (state, action))
 
 
 class _Program:
