@@ -172,7 +172,9 @@ class OneUser:
             return of_one
 
         self._reset = batched(lambda key, params, _: environment.reset(key, params))
-        self._step = batched(lambda key, params, arrays: environment.step(key, *arrays, params))
+        self._step = batched(
+            lambda key, params, arrays: environment.step(key, arrays[0], arrays[1], params)
+        )
 
     def reset(self, key: jax.Array, params: Arrays | None = None) -> tuple[Any, Arrays]:
         """A new user: the observation, and the state."""
