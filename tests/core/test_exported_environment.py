@@ -214,6 +214,18 @@ def test_environments_are_exported(environment_id, tmp_path):
     assert np.isfinite(reward).all()
 
 
+def test_a_model_that_xla_cannot_compile_is_refused_in_one_line(tmp_path):
+    def of_numpy(response):
+        return tf.numpy_function(lambda clicked: clicked.sum(axis=1), [response], tf.float32)
+
+    simulator = recsim_tf.make("LongTermSatisfaction-v1").replaced(
+        reward_fn=lambda response: tf.ensure_shape(of_numpy(response.clicked), [NUM_USERS])
+    )
+    with pytest.raises(ValueError, match=r"^step must be a function that XLA of .* 'PyFunc'"):
+        simulator.export_environment(tmp_path / "folder", NUM_USERS)
+    assert not list(tmp_path.iterdir())
+
+
 def test_no_users_are_refused(tmp_path):
     assert_refused(
         lambda: clicks().export_environment(tmp_path / "folder", 0),

@@ -206,7 +206,7 @@ def _serialized(
         lambda *leaves: function(dict(zip(arguments, leaves, strict=True))), jit_compile=True
     )
     concrete = traced.get_concrete_function(*arguments.values())
-    compiler = traced.experimental_get_compiler_ir(*arguments.values())
+    content = stablehlo.compiled_by_xla(traced, arguments.values(), name, "stablehlo_serialized")
     variables = {id(variable.handle): variable for variable in concrete.graph.variables}
     captured = {
         f"{name}.constant.{number}": variables.get(id(tensor), tensor).numpy()
@@ -214,7 +214,6 @@ def _serialized(
     }
     results = {path: _spec(leaf) for path, leaf in _leaves("", concrete.structured_outputs)}
     constants = {path: _spec(value) for path, value in captured.items()}
-    content = compiler(stage="stablehlo_serialized")
     return (
         _Serialized(content, arguments | constants, results, captured),
         concrete.structured_outputs,

@@ -38,6 +38,19 @@ _LONG = 4096
 _DTYPES = {"ui8": "u1", "i32": "<i4", "ui32": "<u4", "f32": "<f4", "i64": "<i8", "ui64": "<u8"}
 
 
+def compiled_by_xla(function, arguments, name: str, stage: str):
+    """The program of a function at a stage of `tf.function.experimental_get_compiler_ir`. Raises a
+    ValueError if XLA does not compile it, or if this TensorFlow has no such stage.
+    """
+    try:
+        return function.experimental_get_compiler_ir(*arguments)(stage=stage)
+    except (ValueError, tf.errors.OpError) as error:
+        reason = one_line(ValueError(str(error).partition("\n")[0]))
+        raise ValueError(
+            f"{name} must be a function that XLA of TensorFlow {tf.__version__} compiles: {reason}"
+        ) from error
+
+
 def export(function, arguments, name: str, num_users: int = 1) -> Program:
     """The program of a function.
 
@@ -55,13 +68,7 @@ def export(function, arguments, name: str, num_users: int = 1) -> Program:
       ValueError: if XLA does not compile the function, or only with dynamic shapes; or if this
         TensorFlow has no StableHLO.
     """
-    try:
-        text = function.experimental_get_compiler_ir(*arguments)(stage="stablehlo")
-    except (ValueError, tf.errors.OpError) as error:
-        reason = one_line(ValueError(str(error).partition("\n")[0]))
-        raise ValueError(
-            f"{name} must be a function that XLA of TensorFlow {tf.__version__} compiles: {reason}"
-        ) from error
+    text = compiled_by_xla(function, arguments, name, "stablehlo")
     if "tensor<?" in text or "x?" in text:
         raise ValueError(f"{name} must have static shapes, got a shape that depends on values")
     updates = [

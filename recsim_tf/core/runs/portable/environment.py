@@ -208,18 +208,9 @@ class _Program:
         def zeros(*_):
             return [jnp.zeros(each.shape, each.dtype) for each in results.values()]
 
-        platforms = ("cpu", "cuda", "tpu")
-        exported = {
-            platform: dataclasses.replace(
-                export.export(jax.jit(zeros, keep_unused=True), platforms=[platform])(
-                    *arguments.values()
-                ),
-                mlir_module_serialized=content,
-            )
-            for platform in platforms
-        }
-        platform = {"gpu": "cuda"}.get(jax.default_backend(), jax.default_backend())
-        self._call = jax.custom_batching.sequential_vmap(exported[platform].call)
+        exported = export.export(jax.jit(zeros, keep_unused=True))(*arguments.values())
+        exported = dataclasses.replace(exported, mlir_module_serialized=content)
+        self._call = jax.custom_batching.sequential_vmap(exported.call)
 
     def __call__(self, **given: Any) -> Arrays:
         arguments = []
