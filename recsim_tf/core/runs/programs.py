@@ -32,7 +32,7 @@ _READER = Path(__file__).parent / "portable" / "environment.py"
 class SimulatorProgram(NamedTuple):
     """A program of a simulator. Arguments and results are in the order of the program."""
 
-    text: str  # StableHLO
+    text: Any  # StableHLO: a text, or the bytes that TensorFlow serialises
     arguments: dict[str, tf.TensorSpec]
     results: dict[str, tf.TensorSpec]
     # of those arguments that are parameters of the simulator, or tensors that its models or the
@@ -77,15 +77,6 @@ def export(
     return write_folder(path, {**texts, _VALUES: values, _INDEX: index})
 
 
-class _Serialized(NamedTuple):
-    """A program as TensorFlow serialises it."""
-
-    content: bytes  # a portable artifact of StableHLO
-    arguments: dict[str, tf.TensorSpec]
-    results: dict[str, tf.TensorSpec]
-    values: dict[str, np.ndarray]  # of the arguments that tensors of models are
-
-
 @checked
 def export_environment(
     simulator: Any,
@@ -103,7 +94,7 @@ def export_environment(
     values = _parameters(simulator)
     for program in programs.values():
         values |= program.values
-    files: dict[str, Any] = {f"{name}.stablehlo": each.content for name, each in programs.items()}
+    files: dict[str, Any] = {f"{name}.stablehlo": each.text for name, each in programs.items()}
     files["environment.py"] = _READER.read_text(encoding="utf-8")
     observations, actions = simulator.observation_spec(), _action_spec(simulator)
     index = {
@@ -117,7 +108,7 @@ def export_environment(
         "programs": {
             name: {
                 "file": f"{name}.stablehlo",
-                "sha256": hashlib.sha256(program.content).hexdigest(),
+                "sha256": hashlib.sha256(program.text).hexdigest(),
                 "arguments": _described(program.arguments),
                 "results": _described(program.results),
             }
@@ -142,7 +133,7 @@ def export_environment(
     return write_folder(path, {**files, _VALUES: values, _INDEX: index})
 
 
-def _environment_programs(simulator: Any, num_users: int) -> dict[str, _Serialized]:
+def _environment_programs(simulator: Any, num_users: int) -> dict[str, SimulatorProgram]:
     """The programs "reset" and "step" of an environment with auto-reset."""
     parameters = {name: _spec(value) for name, value in _parameters(simulator).items()}
     seed = {"seed": tf.TensorSpec([2], tf.int32)}
@@ -198,7 +189,7 @@ def _serialized(
     name: str,
     function: Callable[[dict[str, tf.Tensor]], Nest],
     arguments: dict[str, tf.TensorSpec],
-) -> tuple[_Serialized, Nest]:
+) -> tuple[SimulatorProgram, Nest]:
     """A function of tensors by name as TensorFlow serialises it, and the structure of its
     result.
     """
@@ -215,7 +206,7 @@ def _serialized(
     results = {path: _spec(leaf) for path, leaf in _leaves("", concrete.structured_outputs)}
     constants = {path: _spec(value) for path, value in captured.items()}
     return (
-        _Serialized(content, arguments | constants, results, captured),
+        SimulatorProgram(content, arguments | constants, results, captured),
         concrete.structured_outputs,
     )
 
