@@ -13,7 +13,6 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 from tf_agents.environments import tf_environment
 from tf_agents.policies import tf_policy
-from tf_agents.specs import tensor_spec
 from tf_agents.trajectories import policy_step
 from tf_agents.trajectories import time_step as ts
 
@@ -30,8 +29,8 @@ from recsim_tf.core.base.types import (
 from recsim_tf.core.models.explanations import Explanation, explanation_of
 from recsim_tf.core.runs import replicas
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.step import turns
 from recsim_tf.core.step.session_source import SessionSource
+from recsim_tf.core.step.turns import action_spec
 from recsim_tf.evaluation.baselines import rollout_policy
 
 
@@ -147,23 +146,6 @@ class SlateEnvironment(tf_environment.TFEnvironment):
     def _remember(self, state: EnvironmentState) -> ts.TimeStep:
         replicas.assign(self.variables.state, state)
         return self.time_step(state)
-
-
-def action_spec(source: SessionSource) -> Nest:
-    """Bounded specs of the action for one user.
-
-    Returns:
-      The spec of a slate, int32 [K], or where there is a `query_spec`, a `Turn` of the specs of a
-      slate and of a query.
-    """
-    slate = tensor_spec.BoundedTensorSpec(
-        [source.slate_size], tf.int32, 0, source.num_candidates - 1, "slate"
-    )
-
-    def bounded(spec: tf.TensorSpec):
-        return tensor_spec.BoundedTensorSpec(spec.shape, spec.dtype, *turns.limits(spec), spec.name)
-
-    return Turn(slate, tf.nest.map_structure(bounded, source.query_spec)).action
 
 
 def _first(state: SimulatorState, seed: tf.Tensor, num_users: int) -> EnvironmentState:

@@ -1,6 +1,6 @@
 """Operations on nests of tensors with the users as leading axis."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,23 @@ def fields_of(nest: Nest) -> dict[str, Any]:
     """The fields of a NamedTuple by name. Other values have no fields."""
     is_named: bool = isinstance(nest, tuple) and hasattr(nest, "_fields")
     return nest._asdict() if is_named else {}
+
+
+def leaves(path: str, nest: Nest) -> Iterator[tuple[str, Any]]:
+    """The leaves of a nest by their paths, such as "transitions.response.clicked", in the order of
+    `tf.nest.flatten`.
+    """
+    if not tf.nest.is_nested(nest):
+        yield path, nest
+        return
+    if isinstance(nest, Mapping):
+        parts = [(str(name), nest[name]) for name in sorted(nest)]
+    else:
+        parts = list(fields_of(nest).items()) or [
+            (str(place), part) for place, part in enumerate(nest)
+        ]
+    for name, part in parts:
+        yield from leaves(f"{path}.{name}" if path else name, part)
 
 
 def as_json(value: Any) -> Any:

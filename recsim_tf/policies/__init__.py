@@ -8,6 +8,7 @@ from recsim_tf.core.models.explanations import Explained, Explanation, explanati
 from recsim_tf.policies.clickbait import clickbait_policy
 from recsim_tf.policies.clicks import ClickBandit
 from recsim_tf.policies.clusters import ClusterBandit, greedy_cluster_policy
+from recsim_tf.policies.exported import exported_policy
 from recsim_tf.policies.myopic import (
     OraclePolicy,
     greedy_pctr_policy,
@@ -39,6 +40,7 @@ __all__ = [
     "baseline_policy",
     "clickbait_policy",
     "explanation_of",
+    "exported_policy",
     "greedy_cluster_policy",
     "greedy_pctr_policy",
     "myopic_policy",

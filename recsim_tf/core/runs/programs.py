@@ -4,7 +4,7 @@ its reset and its step.
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -12,21 +12,19 @@ import numpy as np
 import tensorflow as tf
 
 from recsim_tf._version import __version__
-from recsim_tf.core import random
+from recsim_tf.core import nests, random
 from recsim_tf.core.base.arguments import Count, OneOf, checked
-from recsim_tf.core.base.bounds import BoundedTensorSpec
 from recsim_tf.core.base.types import Nest, Policy, Turn
-from recsim_tf.core.nests import fields_of
 from recsim_tf.core.runs import stablehlo
 from recsim_tf.core.runs.execution import compiled
-from recsim_tf.core.step.turns import limits
+from recsim_tf.core.step import turns
 from recsim_tf.core.targets import TARGETS, for_accelerators
 from recsim_tf.support.new_folders import require_new
 from recsim_tf.support.outputs import write_folder
 
 _INDEX, _VALUES = "programs.json", "values.npz"
-# The reader of an exported environment in JAX, which is copied into its folder.
-_READER = Path(__file__).parent / "portable" / "environment.py"
+# The readers of an exported environment in JAX, which are copied into its folder.
+_READERS = Path(__file__).parent / "portable"
 
 
 class SimulatorProgram(NamedTuple):
@@ -95,14 +93,18 @@ def export_environment(
     for program in programs.values():
         values |= program.values
     files: dict[str, Any] = {f"{name}.stablehlo": each.text for name, each in programs.items()}
-    files["environment.py"] = _READER.read_text(encoding="utf-8")
-    observations, actions = simulator.observation_spec(), _action_spec(simulator)
+    files |= {path.name: path.read_text(encoding="utf-8") for path in _READERS.glob("*.py")}
+    spaces = [
+        *nests.leaves("observation", simulator.observation_spec()),
+        *nests.leaves("action", turns.action_spec(simulator, empty_positions=True)),
+    ]
     index = {
         "recsim_tf": __version__,
         "tensorflow": tf.__version__,
         "num_users": int(num_users),
         "slate_size": simulator.slate_size,
         "num_candidates": simulator.num_candidates,
+        "max_steps": simulator.max_steps,
         "parameters": sorted(_parameters(simulator)),
         "values": _VALUES,
         "programs": {
@@ -115,11 +117,7 @@ def export_environment(
             for name, program in programs.items()
         },
         # Of one user.
-        "spaces": {
-            name: _space(spec)
-            for nest, spec_of in (("observation", observations), ("action", actions))
-            for name, spec in _leaves(nest, spec_of)
-        },
+        "spaces": {name: _space(spec) for name, spec in spaces},
         "notes": {
             "seed": "Two numbers, int32. The same seed gives the sessions that TensorFlow's XLA"
             " gives.",
@@ -127,6 +125,9 @@ def export_environment(
             " a position out of range.",
             "step": "A user whose session ended leaves the row to a new user, whom `observation`"
             " and `state` then show; `last_observation` is the observation before that.",
+            "gradients": "`reset_gradient` and `step_gradient` take the arguments of the program"
+            " and a cotangent of each float that it returns. They return the gradient of each float"
+            " that it takes.",
         },
     }
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -145,12 +146,13 @@ def _environment_programs(simulator: Any, num_users: int) -> dict[str, Simulator
         state = of(arguments).reset(num_users, arguments["seed"])
         return {"observation": of(arguments).observe(state), "state": state}
 
-    first, structure = _serialized("reset", reset, {**seed, **parameters})
+    start_arguments = {**seed, **parameters}
+    first, structure = _serialized("reset", reset, start_arguments)
     states = {name: spec for name, spec in first.results.items() if name.startswith("state.")}
-    action_spec = _action_spec(simulator)
+    action_spec = turns.action_spec(simulator, empty_positions=True)
     actions = {
         name: tf.TensorSpec([num_users, *spec.shape], spec.dtype)
-        for name, spec in _leaves("action", action_spec)
+        for name, spec in nests.leaves("action", action_spec)
     }
 
     def step(arguments: dict[str, tf.Tensor]) -> Nest:
@@ -174,15 +176,44 @@ def _environment_programs(simulator: Any, num_users: int) -> dict[str, Simulator
             "last_observation": last,
         }
 
-    next_step, _ = _serialized("step", step, {**seed, **states, **actions, **parameters})
-    return {"reset": first, "step": next_step}
+    step_arguments = {**seed, **states, **actions, **parameters}
+    after, _ = _serialized("step", step, step_arguments)
+    return {
+        "reset": first,
+        "step": after,
+        "reset_gradient": _gradient("reset_gradient", reset, start_arguments, first),
+        "step_gradient": _gradient("step_gradient", step, step_arguments, after),
+    }
 
 
-def _action_spec(simulator: Any) -> Nest:
-    """The spec of the action for one user."""
-    last = simulator.num_candidates - 1
-    slate = BoundedTensorSpec([simulator.slate_size], tf.int32, -1, last, "slate")
-    return Turn(slate, simulator.query_spec).action
+def _gradient(
+    name: str,
+    function: Callable[[dict[str, tf.Tensor]], Nest],
+    arguments: dict[str, tf.TensorSpec],
+    program: SimulatorProgram,
+) -> SimulatorProgram:
+    """The program of the product of vectors with the Jacobian of a function. It takes the arguments
+    of the function and a cotangent of each float result, and gives the gradient of each float
+    argument.
+    """
+    cotangents = {path: spec for path, spec in program.results.items() if spec.dtype.is_floating}
+
+    def gradient(given: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        floats = {path: given[path] for path, spec in arguments.items() if spec.dtype.is_floating}
+        with tf.GradientTape() as tape:
+            tape.watch(floats)
+            results = dict(nests.leaves("", function({path: given[path] for path in arguments})))
+        gradients = tape.gradient(
+            {path: results[path] for path in cotangents},
+            floats,
+            {path: given[f"cotangent.{path}"] for path in cotangents},
+            tf.UnconnectedGradients.ZERO,
+        )
+        # The gradient of a table whose rows are gathered is of IndexedSlices.
+        return {f"gradient.{path}": tf.convert_to_tensor(each) for path, each in gradients.items()}
+
+    vectors = {f"cotangent.{path}": spec for path, spec in cotangents.items()}
+    return _serialized(name, gradient, {**arguments, **vectors})[0]
 
 
 def _serialized(
@@ -203,7 +234,7 @@ def _serialized(
         f"{name}.constant.{number}": variables.get(id(tensor), tensor).numpy()
         for number, tensor in enumerate(concrete.captured_inputs)
     }
-    results = {path: _spec(leaf) for path, leaf in _leaves("", concrete.structured_outputs)}
+    results = {path: _spec(leaf) for path, leaf in nests.leaves("", concrete.structured_outputs)}
     constants = {path: _spec(value) for path, value in captured.items()}
     return (
         SimulatorProgram(content, arguments | constants, results, captured),
@@ -221,7 +252,7 @@ def _space(spec: tf.TensorSpec) -> dict[str, Any]:
         return values[0].item() if len(values) == 1 else np.asarray(limit).tolist()
 
     bounds = {}
-    for name, limit in zip(("low", "high"), limits(spec), strict=True):
+    for name, limit in zip(("low", "high"), turns.limits(spec), strict=True):
         ends = () if spec.dtype.is_bool else (spec.dtype.min, spec.dtype.max)
         bounds[name] = None if np.isin(np.asarray(limit), ends).all() else bound(limit)
     return {"shape": spec.shape.as_list(), "dtype": spec.dtype.name, **bounds}
@@ -288,7 +319,7 @@ def _program(
         f"{name}.constant.{number}": _value(tensor, dtype)
         for number, (tensor, dtype) in enumerate(zip(concrete.captured_inputs, inputs, strict=True))
     }
-    results = {path: _spec(leaf) for path, leaf in _leaves("", concrete.structured_outputs)}
+    results = {path: _spec(leaf) for path, leaf in nests.leaves("", concrete.structured_outputs)}
     given = {path: values[path] for path in arguments if path in values}
     constants = {path: _spec(value) for path, value in captured.items()}
     arguments = arguments | constants
@@ -313,23 +344,6 @@ def _parameters(simulator: Any) -> dict[str, np.ndarray]:
         is_float = array.dtype.kind == "f"
         values[name] = array.astype(simulator.users.dtype.as_numpy_dtype) if is_float else array
     return values
-
-
-def _leaves(path: str, nest: Nest) -> Iterator[tuple[str, Any]]:
-    """The leaves of a nest by their paths, such as "transitions.response.clicked", in the order of
-    `tf.nest.flatten`.
-    """
-    if not tf.nest.is_nested(nest):
-        yield path, nest
-        return
-    if isinstance(nest, Mapping):
-        parts = [(str(name), nest[name]) for name in sorted(nest)]
-    else:
-        parts = list(fields_of(nest).items()) or [
-            (str(place), part) for place, part in enumerate(nest)
-        ]
-    for name, part in parts:
-        yield from _leaves(f"{path}.{name}" if path else name, part)
 
 
 def _spec(value: Any) -> tf.TensorSpec:

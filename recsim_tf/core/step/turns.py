@@ -8,7 +8,7 @@ import tree
 
 from recsim_tf.core import random
 from recsim_tf.core.base import validation
-from recsim_tf.core.base.bounds import bounded_specs
+from recsim_tf.core.base.bounds import BoundedTensorSpec, bounded_specs
 from recsim_tf.core.base.types import Nest, Seed, Turn
 
 
@@ -74,6 +74,28 @@ def limits(spec: tf.TensorSpec) -> tuple[Any, Any]:
     """The least and the largest value of a spec, or of its dtype where it has no bounds."""
     low, high = (False, True) if spec.dtype.is_bool else (spec.dtype.min, spec.dtype.max)
     return getattr(spec, "minimum", low), getattr(spec, "maximum", high)
+
+
+def action_spec(source: TakesTurns, empty_positions: bool = False) -> Nest:
+    """Bounded specs of the action for one user.
+
+    Args:
+      source: the session source.
+      empty_positions: whether a position of a slate may be -1, for no document.
+
+    Returns:
+      The spec of a slate, int32 [K], or where there is a `query_spec`, a `Turn` of the specs of a
+      slate and of a query.
+    """
+    last = source.num_candidates - 1
+    slate = BoundedTensorSpec(
+        [source.slate_size], tf.int32, -1 if empty_positions else 0, last, "slate"
+    )
+
+    def bounded(spec: tf.TensorSpec):
+        return BoundedTensorSpec(spec.shape, spec.dtype, *limits(spec), spec.name)
+
+    return Turn(slate, tf.nest.map_structure(bounded, source.query_spec)).action
 
 
 def as_turn(action: Any, spec: Nest, num_users: int, slate_size: int) -> Turn:

@@ -8,22 +8,27 @@
     step = jax.jit(environment.step)
     observation, state, reward, done, info = step(jax.random.key(2), state, action)
 
-`reset` and `step` are those of B users at once, as many as programs.json says. A user whose session
-ended leaves the row to a new user. programs.json names all arrays. It needs JAX 0.7 or later.
+`reset` and `step` are of B users at once, as many as programs.json says. A user whose session ended
+leaves the row to a new user. Both have gradients with respect to parameters, states and actions,
+wherever these are floats. programs.json names all arrays. It needs JAX 0.7 or later.
 """
 
 import dataclasses
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import export
+from jax.extend.mlir.dialects import stablehlo
 
 Arrays = dict[str, jax.Array]
+# The version of StableHLO in which policies are written, which TensorFlow reads from 2.18 on.
+_STABLEHLO = "1.4.0"
 
 
 class Space(NamedTuple):
@@ -51,6 +56,8 @@ class Environment:
 
     Attributes:
       num_users: B.
+      num_candidates: N.
+      max_steps: the time limit of a session in steps, or None.
       observation_space, action_space: the space of each array, or the space itself where there is
         one array.
       default_params: the parameters of the models by name, which `reset` and `step` take as
@@ -69,9 +76,15 @@ class Environment:
         self.num_users: int = index["num_users"]
         values = dict(np.load(path / index["values"], allow_pickle=False))
         self.default_params: Arrays = {name: values.pop(name) for name in index["parameters"]}
-        self._programs = {
+        self.num_candidates: int = index["num_candidates"]
+        self.max_steps: int | None = index["max_steps"]
+        programs = {
             name: _Program(path / program["file"], program, values)
             for name, program in index["programs"].items()
+        }
+        self._programs = {
+            name: _differentiable(programs[name], programs.get(f"{name}_gradient"))
+            for name in ("reset", "step")
         }
         spaces = {
             name: Space(
@@ -111,9 +124,71 @@ class Environment:
         observation, state = _part("observation", results), _part("state", results)
         return observation, state, results["reward"], terminated | truncated, info
 
-    def of_one_user(self) -> "OneUser":
-        """The environment of one user, for trainers that go over users by `jax.vmap`."""
-        return OneUser(self)
+    def save_policy(
+        self,
+        folder: str,
+        policy: Callable[[Any, jax.Array], Any],
+        gives: Literal["actions", "scores"] = "actions",
+    ) -> None:
+        """Writes a policy for recsim_tf, where `recsim_tf.policies.exported_policy` reads it.
+
+        Args:
+          folder: does not exist, or is empty.
+          policy: a function from the observation of B users, and a key, to their actions, or to
+            scores of the candidates, [B, N]. Slates are drawn by scores as by Plackett and Luce, so
+            that `recsim_tf.ope` knows their probabilities.
+          gives: "actions" or "scores".
+
+        Raises:
+          ValueError: if there is something in the folder, or if the policy gives anything else.
+        """
+        path = Path(folder)
+        if path.exists() and any(path.iterdir()):
+            raise ValueError(f"folder must be new or empty, got {folder}")
+        # The programs' names of what the policy takes and gives.
+        result = {"actions": "action", "scores": "scores"}[gives]
+
+        def arrays_of(name: str, spaces: Any) -> dict[str, Any]:
+            return {
+                path: jax.ShapeDtypeStruct(space.shape, space.dtype)
+                for path, space in _named(name, spaces).items()
+            }
+
+        scores = Space((self.num_users, self.num_candidates), np.dtype(np.float32), None, None)
+        expected = arrays_of(result, self.action_space if gives == "actions" else scores)
+        taken = arrays_of("observation", self.observation_space)
+
+        def act(seed: jax.Array, *arrays: jax.Array) -> list[jax.Array]:
+            key = jax.random.wrap_key_data(jax.lax.bitcast_convert_type(seed, jnp.uint32))
+            observation = _part("observation", dict(zip(taken, arrays, strict=True)))
+            given = _named(result, policy(observation, key))
+            for name, spec in expected.items():
+                if name not in given or given[name].shape != spec.shape:
+                    shape = given[name].shape if name in given else "nothing"
+                    raise ValueError(f"policy must give {name} {spec.shape}, got {shape}")
+            return [given[name].astype(spec.dtype) for name, spec in expected.items()]
+
+        seed = jax.ShapeDtypeStruct((2,), np.int32)
+        made = export.export(jax.jit(act), platforms=("cpu", "cuda", "tpu"))(seed, *taken.values())
+        arguments: list[tuple[str, Any]] = [("seed", seed), *taken.items()]
+        read = [arguments[place] for place in made.module_kept_var_idx]
+        content = stablehlo.serialize_portable_artifact_str(made.mlir_module(), _STABLEHLO)
+        path.mkdir(parents=True, exist_ok=True)
+        (path / "policy.stablehlo").write_bytes(content)
+        described = {
+            "version": made.calling_convention_version,
+            "platforms": made.platforms,
+            "sha256": hashlib.sha256(content).hexdigest(),
+            "num_users": self.num_users,
+            **{
+                kind: [
+                    {"name": name, "shape": spec.shape, "dtype": spec.dtype.name}
+                    for name, spec in arrays
+                ]
+                for kind, arrays in (("arguments", read), ("results", expected.items()))
+            },
+        }
+        (path / "policy.json").write_text(json.dumps(described, indent=2))
 
     def _params(self, params: Arrays | None) -> Arrays:
         unknown = {*(params or ())} - {*self.default_params}
@@ -122,107 +197,61 @@ class Environment:
         return {**self.default_params, **(params or {})}
 
 
-class OneUser:
-    """The environment of one user, by the interface of gymnax.
-
-    `jax.vmap` over B users is a single call of the batched environment, with the key of the first
-    user. Over another number of users, or without it, each user is the first of a batch.
-
-    Args:
-      environment: the environment of B users.
-
-    Raises:
-      ValueError: if users share a world.
-    """
-
-    def __init__(self, environment: Environment):
-        self._environment = environment
-        self.default_params = environment.default_params
-        num_users = environment.num_users
-
-        def is_of_users(array: Any) -> bool:
-            return array.shape[:1] == (num_users,)
-
-        state = jax.eval_shape(environment.reset, jax.random.key(0))[1]
-        if not all(map(is_of_users, jax.tree.leaves(state))):
-            raise ValueError("users of this environment share a world: take the environment of all")
-
-        def batched(function: Any) -> Any:
-            """A function of a key, parameters and the arrays of a user, from that of B users."""
-
-            @jax.custom_batching.custom_vmap
-            def of_one(key: jax.Array, params: Arrays, arrays: Any) -> Any:
-                same = jax.tree.map(lambda each: jnp.stack([each] * num_users), arrays)
-                return jax.tree.map(lambda each: each[0], function(key, params, same))
-
-            @of_one.def_vmap
-            def of_many(size: int, is_batched: Any, keys: jax.Array, params: Arrays, arrays: Any):
-                are_users = size == num_users and not any(jax.tree.leaves(is_batched[1]))
-                if not (are_users and all(jax.tree.leaves(is_batched[2])) and is_batched[0]):
-                    every = jax.tree.map(
-                        lambda each, axis: each if axis else jnp.stack([each] * size),
-                        (keys, params, arrays),
-                        tuple(is_batched),
-                    )
-                    results = jax.lax.map(lambda each: of_one(*each), every)
-                else:
-                    results = function(keys[0], params, arrays)
-                return results, jax.tree.map(lambda _: True, results)
-
-            return of_one
-
-        self._reset = batched(lambda key, params, _: environment.reset(key, params))
-        self._step = batched(
-            lambda key, params, arrays: environment.step(key, arrays[0], arrays[1], params)
-        )
-
-    def reset(self, key: jax.Array, params: Arrays | None = None) -> tuple[Any, Arrays]:
-        """A new user: the observation, and the state."""
-        return self._reset(key, params or self.default_params, ())
-
-    def step(
-        self, key: jax.Array, state: Arrays, action: Any, params: Arrays | None = None
-    ) -> tuple[Any, Arrays, jax.Array, jax.Array, Arrays]:
-        """Shows the user a slate; see `Environment.step`."""
-        return self._step(key, params or self.default_params, (state, action))
-
-
 class _Program:
-    """A program, called by the names of its arguments."""
+    """A program: a function from arrays by name to arrays by name."""
 
     def __init__(self, path: Path, described: dict[str, Any], values: dict[str, np.ndarray]):
         content = path.read_bytes()
         if hashlib.sha256(content).hexdigest() != described["sha256"]:
             raise ValueError(f"{path} must be as it was exported, got other bytes")
         self._path, self._values = path, values
-        arguments, results = (
+        self.arguments, self.results = (
             {
                 each["name"]: jax.ShapeDtypeStruct(each["shape"], np.dtype(each["dtype"]))
                 for each in described[kind]
             }
             for kind in ("arguments", "results")
         )
-        self._arguments, self._results = arguments, results
 
         # An export with the same arguments and results, whose program is replaced.
         def zeros(*_):
-            return [jnp.zeros(each.shape, each.dtype) for each in results.values()]
+            return [jnp.zeros(each.shape, each.dtype) for each in self.results.values()]
 
-        exported = export.export(jax.jit(zeros, keep_unused=True))(*arguments.values())
+        exported = export.export(jax.jit(zeros, keep_unused=True))(*self.arguments.values())
         exported = dataclasses.replace(exported, mlir_module_serialized=content)
         self._call = jax.custom_batching.sequential_vmap(exported.call)
 
-    def __call__(self, **given: Any) -> Arrays:
-        arguments = []
-        for name, spec in self._arguments.items():
+    def __call__(self, given: Arrays) -> Arrays:
+        arguments = [given[name] for name in self.arguments]
+        return dict(zip(self.results, self._call(*arguments), strict=True))
+
+    def checked(self, given: dict[str, Any]) -> Arrays:
+        """The arguments as arrays, those that are not given as they were exported."""
+        arguments = {}
+        for name, spec in self.arguments.items():
             value = jnp.asarray(given[name] if name in given else self._values[name], spec.dtype)
             if value.shape != spec.shape:
                 raise ValueError(
                     f"{name} must have the shape {list(spec.shape)} in {self._path},"
                     f" got {list(value.shape)}"
                 )
-            arguments.append(value)
-        return dict(zip(self._results, self._call(*arguments), strict=True))
+            arguments[name] = value
+        return arguments
+
+
+def _differentiable(program: _Program, gradient: _Program | None) -> Callable[..., Arrays]:
+    """A function of arrays by name with the gradient that another program computes."""
+    call = jax.custom_vjp(lambda arguments: program(arguments))
+
+    def backward(arguments: Arrays, cotangents: Arrays) -> tuple[dict[str, Any]]:
+        if gradient is None:
+            raise NotImplementedError("this environment was exported without gradients")
+        given = arguments | {f"cotangent.{name}": each for name, each in cotangents.items()}
+        gradients = gradient(gradient.checked(given))
+        return ({name: gradients.get(f"gradient.{name}") for name in arguments},)
+
+    call.defvjp(lambda arguments: (program(arguments), arguments), backward)
+    return lambda **given: call(program.checked(given))
 
 
 def _seed(key: jax.Array) -> jax.Array:

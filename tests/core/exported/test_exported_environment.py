@@ -1,6 +1,5 @@
 """Environments without TensorFlow: reset and step in JAX, beside TensorFlow's XLA."""
 
-import importlib.util
 import json
 
 import numpy as np
@@ -11,47 +10,15 @@ import recsim_tf
 from recsim_tf.core import random
 from recsim_tf.core.runs.execution import compiled
 from recsim_tf.core.targets import for_accelerators
+from tests.core.exported.readers import NUM_USERS, read_exported
 from tests.refusals import assert_refused
 from tests.worlds.clicks import clicks
 
 jax = pytest.importorskip("jax", reason="the reader of an exported environment is in JAX")
 jnp = jax.numpy
 
-NUM_USERS, NUM_STEPS = 4, 6
+NUM_STEPS = 6
 _ENVIRONMENTS = ("InterestEvolution-v1", "LongTermSatisfaction-v1", "Conversation-v0")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def fixture_devices():
-    """JAX's XLA does not know all flags of TensorFlow's, and reads them when it starts."""
-    with pytest.MonkeyPatch.context() as patched:
-        patched.delenv("XLA_FLAGS", raising=False)
-        jax.devices()
-
-
-def _reader(folder):
-    """The module of an exported folder."""
-    spec = importlib.util.spec_from_file_location("exported_environment", folder / "environment.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="module")
-def world():
-    return recsim_tf.make("LongTermSatisfaction-v1", slate_size=2, num_candidates=5, max_steps=4)
-
-
-@pytest.fixture(scope="module")
-def folder(world, tmp_path_factory):
-    path = tmp_path_factory.mktemp("exported") / "folder"
-    assert world.export_environment(path, NUM_USERS) == path
-    return path
-
-
-@pytest.fixture(scope="module")
-def environment(folder):
-    return _reader(folder).Environment(folder)
 
 
 def _rewards(simulator, actions):
@@ -134,6 +101,49 @@ def test_actions_are_drawn_from_their_space(environment):
     assert slate.max() <= 4
 
 
+def test_gradients_are_those_of_tensorflow(world, environment):
+    """Of what users earn in two steps, with respect to parameters."""
+    slate = np.tile(np.int32([1, 0]), [NUM_USERS, 1])
+    names = ("users.choc_mean", "users.kale_mean", "users.sensitivity")
+
+    def earned(params):
+        _, state = environment.reset(jnp.int32([0, 1]), params)
+        total = 0.0
+        for number in range(2):
+            key = jnp.int32([number, 5])
+            _, state, reward, *_ = environment.step(key, state, slate, params)
+            total += reward.sum()
+        return total
+
+    given = {name: jnp.asarray(environment.default_params[name]) for name in names}
+    gradients = jax.jit(jax.grad(earned))(given)
+
+    def ours(values):
+        simulator = world.with_parameters(values)
+        state, total = simulator.reset(NUM_USERS, tf.constant([0, 1])), 0.0
+        for number in range(2):
+            step_seed, newcomer_seed = random.split_seed(tf.constant([number, 5]), 2)
+            state, transition = simulator.step(state, slate, step_seed)
+            state = simulator.replace(state, state.done, newcomer_seed)
+            total += tf.reduce_sum(transition.reward)
+        return total
+
+    @compiled(jit_compile=True)
+    def gradient(values):
+        with tf.GradientTape() as tape:
+            tape.watch(values)
+            total = ours(values)
+        return tape.gradient(total, values)
+
+    with for_accelerators():
+        expected = gradient({name: tf.constant(np.asarray(given[name])) for name in names})
+    for name in names:
+        assert abs(float(expected[name])) > 1e-3
+        np.testing.assert_allclose(gradients[name], expected[name], rtol=1e-4)
+    several = jax.vmap(jax.grad(earned))(jax.tree.map(lambda each: jnp.stack([each] * 2), given))
+    np.testing.assert_allclose(several[names[0]][1], expected[names[0]], rtol=1e-4)
+
+
 def test_other_numbers_of_users_are_refused(environment):
     _, state = environment.reset(jax.random.key(0))
     with pytest.raises(
@@ -147,46 +157,13 @@ def test_a_folder_that_changed_is_refused(world, tmp_path):
     program = path / "step.stablehlo"
     program.write_bytes(program.read_bytes()[:-1])
     with pytest.raises(ValueError, match=r"step\.stablehlo must be as it was exported"):
-        _reader(path).Environment(path)
-
-
-def test_a_map_over_users_is_a_call_of_all_users(environment):
-    user = environment.of_one_user()
-    keys = jax.random.split(jax.random.key(0), NUM_USERS)
-    _, state = jax.jit(jax.vmap(user.reset))(keys)
-    _, expected = environment.reset(keys[0])
-    assert all((state[name] == expected[name]).all() for name in expected)
-    slate = jnp.tile(jnp.int32([2, 1]), [NUM_USERS, 1])
-    rewards = jax.jit(jax.vmap(user.step))(keys, state, slate)[2]
-    np.testing.assert_array_equal(rewards, environment.step(keys[0], expected, slate)[2])
-
-
-@pytest.mark.parametrize("num_users", [1, 3])
-def test_any_number_of_users_may_be_mapped(environment, num_users):
-    user = environment.of_one_user()
-    keys = jax.random.split(jax.random.key(0), num_users)
-    observation, state = jax.vmap(user.reset)(keys)
-    assert observation["documents"].shape[0] == num_users
-    slates = jnp.tile(jnp.int32([2, 1]), [num_users, 1])
-    rewards = jax.vmap(user.step)(keys, state, slates)[2]
-    one = user.step(keys[0], jax.tree.map(lambda each: each[0], state), slates[0])[2]
-    np.testing.assert_allclose(rewards[0], one, rtol=1e-6)
-    assert rewards.shape == (num_users,)
-
-
-def test_seeds_and_users_may_be_mapped_at_once(environment):
-    user = environment.of_one_user()
-    keys = jax.random.split(jax.random.key(0), [2, NUM_USERS])
-    observation, _ = jax.jit(jax.vmap(jax.vmap(user.reset)))(keys)
-    documents = observation["documents"]
-    assert documents.shape[:2] == (2, NUM_USERS)
-    np.testing.assert_array_equal(documents[1], environment.reset(keys[1, 0])[0]["documents"])
+        read_exported(path).Environment(path)
 
 
 def test_an_old_jax_is_refused(folder, monkeypatch):
     monkeypatch.setattr(jax, "__version_info__", (0, 6, 2))
     with pytest.raises(RuntimeError, match=r"^JAX must be 0\.7 or later, got"):
-        _reader(folder).Environment(folder)
+        read_exported(folder).Environment(folder)
 
 
 def test_the_index_describes_spaces_and_programs(folder):
@@ -203,7 +180,7 @@ def test_the_index_describes_spaces_and_programs(folder):
 def test_environments_are_exported(environment_id, tmp_path):
     simulator = recsim_tf.make(environment_id)
     path = simulator.export_environment(tmp_path / "folder", NUM_USERS)
-    environment = _reader(path).Environment(path)
+    environment = read_exported(path).Environment(path)
     _, state = environment.reset(jax.random.key(0))
     spaces = environment.action_space
     if isinstance(spaces, dict):
