@@ -32,14 +32,20 @@ sequence is read in one piece. Without a gain were: the first layers of the thre
 one product, features or heads as the first axis of the products, the generator "rbg" in place of
 JAX's default, and frames as single rows.
 
+`--environment=FOLDER` trains the idiomatic agent in the environment that the folder has, of 2,048
+users and slates of 3 of 10, which `Simulator.export_environment` wrote.
+
 The last line is JSON, see `learning_clock.py`. Exits with status 3 where a library is missing.
 """
 
 import jax_training
+import slateq_exported
 import slateq_idiomatic
 import slateq_tuned
 
 if __name__ == "__main__":
     jax_training.main(
-        __doc__, {"idiomatic": slateq_idiomatic.SlateQ, "tuned": slateq_tuned.TunedSlateQ}
+        __doc__,
+        {"idiomatic": slateq_idiomatic.SlateQ, "tuned": slateq_tuned.TunedSlateQ},
+        slateq_exported.ExportedSlateQ,
     )

@@ -5,7 +5,7 @@ import functools
 import json
 import platform
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import interest_evolution as evolution
@@ -20,8 +20,11 @@ except ImportError as error:
     sys.exit(evolution.MISSING)
 
 
-def main(description: str, styles: Mapping[str, type]) -> None:
-    """Trains an agent of the style that the command line names, and prints one line of JSON, see
+def main(
+    description: str, styles: Mapping[str, type], exported: Callable[[str], Any] | None = None
+) -> None:
+    """Trains an agent of the style that the command line names, or where `exported` makes an agent
+    of the folder of an exported environment, that agent. Prints one line of JSON, see
     `learning_clock.py`.
     """
     parser = argparse.ArgumentParser(
@@ -29,11 +32,16 @@ def main(description: str, styles: Mapping[str, type]) -> None:
     )
     parser.add_argument("--style", choices=list(styles), default="idiomatic")
     parser.add_argument("--seed", type=int, default=0)
+    if exported is not None:
+        parser.add_argument("--environment", help="the folder of an exported environment")
     parser.add_argument("--users", type=int, default=2048)
     parser.add_argument("--batch", type=int, default=20, help="sequences of a train step of SlateQ")
     learning_clock.add_arguments(parser)
     arguments = parser.parse_args()
-    agent, key = styles[arguments.style](), jax.random.key(arguments.seed)
+    folder = getattr(arguments, "environment", None)
+    make: Any = styles[arguments.style] if folder is None else functools.partial(exported, folder)
+    agent = make()
+    key = jax.random.key(arguments.seed)
     start = jax.jit(
         agent.start, static_argnames="num_users", compiler_options=agent.compiler_options
     )

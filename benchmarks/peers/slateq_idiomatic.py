@@ -121,6 +121,10 @@ class SlateQ:
         """The session of a new user."""
         return Session(ENVIRONMENT.reset(key), jnp.zeros([NUM_TOPICS]), jnp.zeros([NUM_TOPICS]))
 
+    def reset_users(self, key, num_users):
+        """The sessions of new users."""
+        return jax.vmap(self.reset)(jax.random.split(key, num_users))
+
     def observe(self, session):
         """The observation of a user, [3 T]."""
         counts = [session.impressions / UNIT, session.clicks / UNIT]
@@ -222,7 +226,7 @@ class SlateQ:
         params_key, sessions_key, key = jax.random.split(key, 3)
         documents = jnp.zeros([NUM_CANDIDATES, NUM_TOPICS])
         params = self.network.init(params_key, jnp.zeros([3 * NUM_TOPICS]), documents)
-        sessions = jax.vmap(self.reset)(jax.random.split(sessions_key, num_users))
+        sessions = self.reset_users(sessions_key, num_users)
         _, frames = jax.eval_shape(self.step, key, params, sessions, EPSILON)
         replay = jax.tree.map(
             lambda leaf: jnp.zeros([num_users, REPLAY_LENGTH, *leaf.shape[1:]], leaf.dtype), frames
@@ -286,6 +290,6 @@ class SlateQ:
         def goes_on(carry):
             return ~jnp.all(carry[-1]) & (carry[0] < MAX_STEPS)
 
-        sessions = jax.vmap(self.reset)(jax.random.split(reset_key, num_sessions))
+        sessions = self.reset_users(reset_key, num_sessions)
         carry = 0, sessions, jnp.zeros([num_sessions]), jnp.zeros([num_sessions], bool)
         return jnp.mean(jax.lax.while_loop(goes_on, step, carry)[2])

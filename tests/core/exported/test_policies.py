@@ -84,8 +84,8 @@ def test_policies_run_under_xla(world, environment, tmp_path):
 
 def test_seeds_may_be_compared(world, environment, tmp_path):
     policy = exported_policy(world, _saved(environment, tmp_path, _uniform))
-    results = Evaluation(6, 4, seeds=(1, 2)).evaluate(world, {"theirs": policy})
-    assert len(results) == 2
+    results = Evaluation(6, 4, seeds=(1, 2)).results(world, lambda simulator: {"theirs": policy})
+    assert [each.episodes for each in results] == [6, 6]
 
 
 def test_turns_may_be_given(tmp_path):
@@ -106,8 +106,8 @@ def test_a_policy_of_another_environment_is_refused(world, environment, tmp_path
     path = _saved(environment, tmp_path, _best)
     assert_refused(
         lambda: exported_policy(recsim_tf.make("LongTermSatisfaction-v1", slate_size=3), path),
-        f"the policy of {path} must take observation.documents of float32 (4, 10, 1), as in the"
-        " environment, got float32 (4, 5, 1)",
+        f"the policy of {path} must take observation.documents of float32 [(]4, 10, 1[)], as in the"
+        " environment, got float32 [(]4, 5, 1[)]",
     )
 
 
