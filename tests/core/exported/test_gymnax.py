@@ -51,29 +51,35 @@ def _flat(observation):
     return np.concatenate(leaves, axis=1, dtype=np.float32)
 
 
-def test_a_map_over_users_is_a_call_of_all_users(user, environment):
+def test_a_map_over_users_is_a_call_of_all_users(user, gymnax, environment):
     keys = jax.random.split(jax.random.key(0), NUM_USERS)
     observation, state = jax.jit(jax.vmap(user.reset))(keys)
-    expected, states = environment.reset(keys[0])
+    expected, states = environment.reset(gymnax._joined(keys))
     np.testing.assert_array_equal(observation, _flat(expected))
     assert observation.shape[1:] == user.observation_space().shape
     assert all((state[name] == states[name]).all() for name in states)
     slates = jnp.tile(jnp.int32([2, 1]), [NUM_USERS, 1])
     rewards = jax.jit(jax.vmap(user.step))(keys, state, slates)[2]
-    np.testing.assert_array_equal(rewards, environment.step(keys[0], states, slates)[2])
+    expected = environment.step(gymnax._joined(keys), states, slates)[2]
+    np.testing.assert_array_equal(rewards, expected)
 
 
 @pytest.mark.parametrize("num_users", [1, 3, 4, 10])
-def test_any_number_of_users_may_be_mapped(user, environment, num_users):
+def test_any_number_of_users_may_be_mapped(user, gymnax, environment, num_users):
     keys = jax.random.split(jax.random.key(0), num_users)
     observation, state = jax.vmap(user.reset)(keys)
     assert observation.shape[0] == num_users
     slates = jnp.tile(jnp.int32([2, 1]), [num_users, 1])
     rewards = jax.vmap(user.step)(keys, state, slates)[2]
     assert rewards.shape == (num_users,)
-    # The second batch of users has the key of its first user.
-    first = range(0, num_users, NUM_USERS)
-    expected = np.concatenate([_flat(environment.reset(keys[place])[0]) for place in first])
+    # The last batch has users of the first in the rows that are left.
+    batches = keys[jnp.arange(-(-num_users // NUM_USERS) * NUM_USERS) % num_users]
+    expected = np.concatenate(
+        [
+            _flat(environment.reset(gymnax._joined(batch))[0])
+            for batch in batches.reshape(-1, NUM_USERS)
+        ]
+    )
     np.testing.assert_array_equal(observation, expected[:num_users])
 
 
@@ -84,10 +90,19 @@ def test_a_user_alone_is_the_first_of_a_batch(user, environment):
     assert np.isfinite(user.step(key, state, jnp.int32([0, 1]))[2])
 
 
-def test_seeds_and_users_may_be_mapped_at_once(user, environment):
+def test_users_meet_new_draws_where_the_key_of_another_stays(user):
+    keys = jax.random.split(jax.random.key(0), NUM_USERS)
+    observation, _ = jax.vmap(user.reset)(keys)
+    for place in range(NUM_USERS):
+        others = jax.random.split(jax.random.key(1), NUM_USERS).at[place].set(keys[place])
+        assert (jax.vmap(user.reset)(others)[0] != observation).any(axis=1).all()
+
+
+def test_seeds_and_users_may_be_mapped_at_once(user, gymnax, environment):
     keys = jax.random.split(jax.random.key(0), [2, NUM_USERS])
     observation, _ = jax.jit(jax.vmap(jax.vmap(user.reset)))(keys)
-    np.testing.assert_array_equal(observation[1], _flat(environment.reset(keys[1, 0])[0]))
+    expected = _flat(environment.reset(gymnax._joined(keys[1]))[0])
+    np.testing.assert_array_equal(observation[1], expected)
 
 
 def test_parameters_may_be_mapped(user):
@@ -100,9 +115,12 @@ def test_parameters_may_be_mapped(user):
     axes = params._replace(max_steps_in_episode=None, models=0)
     slates = jnp.zeros([2, 2], jnp.int32)
     rewards = jax.vmap(user.step, in_axes=(0, 0, 0, axes))(keys, state, slates, params)[2]
-    one = jax.vmap(user.step)(keys, state, slates)[2]
-    assert rewards[0] == pytest.approx(float(one[0]), rel=1e-6)
-    assert rewards[1] > one[1]
+    alone = [
+        user.step(keys[place], {name: each[place] for name, each in state.items()}, slates[0])[2]
+        for place in range(2)
+    ]
+    assert rewards[0] == pytest.approx(float(alone[0]), rel=1e-6)
+    assert rewards[1] > alone[1]
 
 
 def test_steps_end_as_in_the_gymnax_that_is_installed(user, gymnax):
@@ -136,7 +154,7 @@ def test_one_document_is_a_number(gymnax, tmp_path):
     _, state = jax.vmap(user.reset)(keys)
     actions = jnp.int32([0, 1, 2, 3])
     rewards = jax.vmap(user.step)(keys, state, actions)[2]
-    expected = environment.step(keys[0], state, actions[:, np.newaxis])[2]
+    expected = environment.step(gymnax._joined(keys), state, actions[:, np.newaxis])[2]
     np.testing.assert_array_equal(rewards, expected)
 
 

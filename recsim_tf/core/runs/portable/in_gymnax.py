@@ -35,9 +35,9 @@ class GymnaxEnvironment:
     programs.json. Where a slate has one document, an action is its position, of `Discrete`; else it
     is the positions of a slate, of `Box`.
 
-    `jax.vmap` over N users runs as many batches of B users as they need, each with the key of its
-    first user. Without it a user is the first of a batch. Users with different parameters run one
-    after another.
+    `jax.vmap` over N users runs as many batches of B users as they need, each with one key that
+    the keys of its users make together. Without it a user is the first of a batch. Users with
+    different parameters run one after another.
 
     Args:
       environment: the environment of B users.
@@ -165,15 +165,16 @@ class GymnaxEnvironment:
                 return results, jax.tree.map(lambda _: True, results)
             keys, given = jax.tree.map(for_all, (keys, given), (are_many[0], are_many[2]))
             if size == num_users:
-                results = function(keys[0], models, given)
+                results = function(_joined(keys), models, given)
             else:
                 num_batches = -(-size // num_users)
                 rows = jnp.arange(num_batches * num_users) % size
                 batches = jax.tree.map(
-                    lambda each: each[rows].reshape(num_batches, num_users, *each.shape[1:]), given
+                    lambda each: each[rows].reshape(num_batches, num_users, *each.shape[1:]),
+                    (keys, given),
                 )
                 results = jax.lax.map(
-                    lambda each: function(each[0], models, each[1]), (keys[::num_users], batches)
+                    lambda each: function(_joined(each[0]), models, each[1]), batches
                 )
                 results = jax.tree.map(
                     lambda each: each.reshape(-1, *each.shape[2:])[:size], results
@@ -181,6 +182,14 @@ class GymnaxEnvironment:
             return results, jax.tree.map(lambda _: True, results)
 
         return of_one
+
+
+def _joined(keys: jax.Array) -> jax.Array:
+    """One key from the keys of users, uint32 [2]. All keys count: in a loop those of users whose
+    session ended may stay as they are.
+    """
+    bits = jax.vmap(lambda key: jax.random.bits(key, (2,), jnp.uint32))(keys)
+    return jnp.sum(bits, axis=0, dtype=jnp.uint32)
 
 
 def _flat(observation: dict[str, jax.Array]) -> jax.Array:
