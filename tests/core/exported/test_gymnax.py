@@ -46,16 +46,21 @@ def user(gymnax, environment):
     return gymnax.GymnaxEnvironment(environment)
 
 
-def _flat(observation):
-    leaves = [np.reshape(each, [len(each), -1]) for each in observation.values()]
-    return np.concatenate(leaves, axis=1, dtype=np.float32)
+@pytest.fixture
+def flat(environment):
+    def flat(observation):
+        leaves = [observation[name] for name in environment.observation_space]
+        rows = [np.reshape(each, [len(each), -1]) for each in leaves]
+        return np.concatenate(rows, axis=1, dtype=np.float32)
+
+    return flat
 
 
-def test_a_map_over_users_is_a_call_of_all_users(user, gymnax, environment):
+def test_a_map_over_users_is_a_call_of_all_users(user, gymnax, environment, flat):
     keys = jax.random.split(jax.random.key(0), NUM_USERS)
     observation, state = jax.jit(jax.vmap(user.reset))(keys)
     expected, states = environment.reset(gymnax._joined(keys))
-    np.testing.assert_array_equal(observation, _flat(expected))
+    np.testing.assert_array_equal(observation, flat(expected))
     assert observation.shape[1:] == user.observation_space().shape
     assert all((state[name] == states[name]).all() for name in states)
     slates = jnp.tile(jnp.int32([2, 1]), [NUM_USERS, 1])
@@ -64,8 +69,20 @@ def test_a_map_over_users_is_a_call_of_all_users(user, gymnax, environment):
     np.testing.assert_array_equal(rewards, expected)
 
 
+def test_observations_are_in_their_space(gymnax, tmp_path):
+    world = recsim_tf.make("InterestEvolution-v1", slate_size=1, num_candidates=3)
+    path = world.export_environment(tmp_path / "folder", NUM_USERS)
+    user = gymnax.GymnaxEnvironment(read_exported(path).Environment(path))
+    space, keys = user.observation_space(), jax.random.split(jax.random.key(0), NUM_USERS)
+    observation, state = jax.vmap(user.reset)(keys)
+    for _ in range(3):
+        assert (observation >= space.low).all()
+        assert (observation <= space.high).all()
+        observation, state, *_ = jax.vmap(user.step)(keys, state, jnp.zeros([NUM_USERS], jnp.int32))
+
+
 @pytest.mark.parametrize("num_users", [1, 3, 4, 10])
-def test_any_number_of_users_may_be_mapped(user, gymnax, environment, num_users):
+def test_any_number_of_users_may_be_mapped(user, gymnax, environment, num_users, flat):
     keys = jax.random.split(jax.random.key(0), num_users)
     observation, state = jax.vmap(user.reset)(keys)
     assert observation.shape[0] == num_users
@@ -76,17 +93,17 @@ def test_any_number_of_users_may_be_mapped(user, gymnax, environment, num_users)
     batches = keys[jnp.arange(-(-num_users // NUM_USERS) * NUM_USERS) % num_users]
     expected = np.concatenate(
         [
-            _flat(environment.reset(gymnax._joined(batch))[0])
+            flat(environment.reset(gymnax._joined(batch))[0])
             for batch in batches.reshape(-1, NUM_USERS)
         ]
     )
     np.testing.assert_array_equal(observation, expected[:num_users])
 
 
-def test_a_user_alone_is_the_first_of_a_batch(user, environment):
+def test_a_user_alone_is_the_first_of_a_batch(user, environment, flat):
     key = jax.random.key(3)
     observation, state = user.reset(key)
-    np.testing.assert_array_equal(observation, _flat(environment.reset(key)[0])[0])
+    np.testing.assert_array_equal(observation, flat(environment.reset(key)[0])[0])
     assert np.isfinite(user.step(key, state, jnp.int32([0, 1]))[2])
 
 
@@ -98,10 +115,10 @@ def test_users_meet_new_draws_where_the_key_of_another_stays(user):
         assert (jax.vmap(user.reset)(others)[0] != observation).any(axis=1).all()
 
 
-def test_seeds_and_users_may_be_mapped_at_once(user, gymnax, environment):
+def test_seeds_and_users_may_be_mapped_at_once(user, gymnax, environment, flat):
     keys = jax.random.split(jax.random.key(0), [2, NUM_USERS])
     observation, _ = jax.jit(jax.vmap(jax.vmap(user.reset)))(keys)
-    expected = _flat(environment.reset(gymnax._joined(keys[1]))[0])
+    expected = flat(environment.reset(gymnax._joined(keys[1]))[0])
     np.testing.assert_array_equal(observation[1], expected)
 
 

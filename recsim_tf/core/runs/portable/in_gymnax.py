@@ -32,8 +32,8 @@ class GymnaxEnvironment:
     """One user of an exported environment.
 
     An observation is a vector of float32 of all numbers that the environment shows, in the order of
-    programs.json. Where a slate has one document, an action is its position, of `Discrete`; else it
-    is the positions of a slate, of `Box`.
+    its `observation_space`. Where a slate has one document, an action is its position, of
+    `Discrete`; else it is the positions of a slate, of `Box`.
 
     `jax.vmap` over N users runs as many batches of B users as they need, each with one key that
     the keys of its users make together. Without it a user is the first of a batch. Users with
@@ -82,7 +82,7 @@ class GymnaxEnvironment:
 
         def reset(key: jax.Array, models: dict[str, Any], _: tuple) -> Any:
             observation, state = environment.reset(key, models)
-            return _flat(observation), state
+            return self._flat(observation), state
 
         def step(key: jax.Array, models: dict[str, Any], given: Any) -> Any:
             state, action = given
@@ -90,9 +90,9 @@ class GymnaxEnvironment:
             observation, state, reward, done, info = environment.step(key, state, slates, models)
             ends = {name: info[name] for name in ("terminated", "truncated")}
             if not _SPLIT:
-                return _flat(observation), state, reward, done, ends
-            info = {**ends, "final_observation": _flat(info["last_observation"])}
-            return _flat(observation), state, reward, *ends.values(), info
+                return self._flat(observation), state, reward, done, ends
+            info = {**ends, "final_observation": self._flat(info["last_observation"])}
+            return self._flat(observation), state, reward, *ends.values(), info
 
         self._reset, self._step = self._of_one_user(reset), self._of_one_user(step)
 
@@ -134,12 +134,18 @@ class GymnaxEnvironment:
         """
 
         def policy(observation: dict[str, jax.Array], key: jax.Array) -> jax.Array:
-            users = _flat(observation)
+            users = self._flat(observation)
             keys = jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(users.shape[0]))
             given = jax.vmap(act)(users, keys)
             return given.reshape(users.shape[0], -1) if gives == "actions" else given
 
         self._environment.save_policy(folder, policy, gives)
+
+    def _flat(self, observation: dict[str, jax.Array]) -> jax.Array:
+        """The observations of users as vectors, float32 [B, D]."""
+        arrays = [observation[name] for name in self._environment.observation_space]
+        rows = [each.reshape(each.shape[0], -1).astype(jnp.float32) for each in arrays]
+        return jnp.concatenate(rows, axis=1)
 
     def _of_one_user(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """A function of a key, parameters and the arrays of a user, from such a function of B users
@@ -190,11 +196,3 @@ def _joined(keys: jax.Array) -> jax.Array:
     """
     bits = jax.vmap(lambda key: jax.random.bits(key, (2,), jnp.uint32))(keys)
     return jnp.sum(bits, axis=0, dtype=jnp.uint32)
-
-
-def _flat(observation: dict[str, jax.Array]) -> jax.Array:
-    """The observations of users as vectors, float32 [B, D]."""
-    return jnp.concatenate(
-        [each.reshape(each.shape[0], -1).astype(jnp.float32) for each in observation.values()],
-        axis=1,
-    )
