@@ -155,6 +155,8 @@ OPE = {
             "skdr-eval, tests of recovery and coverage": (
                 "judges_skdr_eval/details/skdr_eval/verdicts/0"
             ),
+            "rejax, PPO": "judges_trainers/details/rejax/verdicts/0",
+            "PureJaxRL, `ppo.py`": "judges_trainers/details/purejaxrl/verdicts/0",
         },
         {"version": "{@/1}", "verdict": "{@/2}"},
     ),

@@ -381,7 +381,10 @@ class Simulator(Model, SessionSource):
         `reset.stablehlo` and `step.stablehlo` in order, with shapes and dtypes, the spaces of
         observations and actions, and the digests of the programs. The state is a list of arrays
         with names. The parameters of the models are arguments, and `values.npz` has their values.
-        The same seeds give the sessions that TensorFlow's XLA gives.
+        Both functions have gradients where the models have. The same seeds give the sessions that
+        TensorFlow's XLA gives. `in_gymnax.py` has the environment of one user for trainers such as
+        rejax, and `in_gymnasium.py` a vector environment of Gymnasium.
+        `recsim_tf.policies.exported_policy` reads a policy that was learned there.
 
         Args:
           folder: does not exist, or is empty.

@@ -14,7 +14,7 @@ import tensorflow as tf
 from accelerators.settings import MADE
 
 import recsim_tf
-from recsim_tf.policies import random_policy
+from recsim_tf.policies import exported_policy, random_policy
 from tests.benchmarks.runs import quick_run
 from tests.processes import run_python
 
@@ -143,6 +143,10 @@ def test_the_page_runs_an_exported_environment_without_tensorflow(tmp_path):
     returns = tf.reduce_sum(trajectory.transitions.reward, 0).numpy()
     error = returns.std() * np.sqrt(2 / 200)
     assert abs(float(process.stdout) - returns.mean()) < 4 * error
+    saved = exported_policy(simulator, tmp_path / "learned")
+    trajectory = simulator.rollout(saved, 200, 20, seed=2)
+    same = tf.reduce_sum(trajectory.transitions.reward, 0).numpy()
+    assert abs(same.mean() - returns.mean()) < 4 * error
 
 
 @_NEEDS_COMPILERS
