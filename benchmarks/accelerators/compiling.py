@@ -58,6 +58,7 @@ def measure(settings: Settings) -> Section:
                     path = Path(folder) / f"{number}.mlir"
                     path.write_text(text)
                     names[str(path)] = name
+            names |= {str(path): path.stem for path in settings.files}
             results[target] = _compiled(python, target, names)
     figures, asked = {}, {}
     notes = [

@@ -26,6 +26,7 @@ class Settings(NamedTuple):
     programs: tuple[str, ...] = PROGRAMS
     targets: tuple[str, ...] = TARGETS
     jax_python: str | None = None
+    files: tuple[Path, ...] = ()  # programs that others wrote, for the compilers
 
     def interpreter(self) -> str:
         """The interpreter of --jax_python, or the one that `make accelerators` created.

@@ -213,11 +213,15 @@ class _Program:
             for kind in ("arguments", "results")
         )
 
-        # An export with the same arguments and results, whose program is replaced.
+        # An export with the same arguments and results, whose program, which is of all platforms, is
+        # replaced.
         def zeros(*_):
             return [jnp.zeros(each.shape, each.dtype) for each in self.results.values()]
 
-        exported = export.export(jax.jit(zeros, keep_unused=True))(*self.arguments.values())
+        exported = export.export(
+            jax.jit(zeros, keep_unused=True),
+            disabled_checks=(export.DisabledSafetyCheck.platform(),),
+        )(*self.arguments.values())
         exported = dataclasses.replace(exported, mlir_module_serialized=content)
         self._call = jax.custom_batching.sequential_vmap(exported.call)
 
