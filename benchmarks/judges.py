@@ -4,9 +4,10 @@
         [--purejaxrl_repo=FOLDER] [--jax_python=PYTHON] [--json=PATH] [--quick]
 
 `make judges` creates an environment that has the judges that registries have, and asks all of them.
-The folders are clones of three repositories, for the files that registries lack: obp's tests, and
-the `ppo.py` of CleanRL and of PureJaxRL. PYTHON has benchmarks/judging/trainers.txt, for rejax and
-PureJaxRL. A judge that is missing says why. The exit status is 1 where one disagrees.
+The folders are clones of three repositories, for the files that registries lack: obp's tests,
+CleanRL's `ppo.py`, and PureJaxRL's `dqn.py` and `ppo.py`. PYTHON is of an environment with
+benchmarks/judging/trainers.txt, for rejax and PureJaxRL. A judge that is missing says why. The exit
+status is 1 where one disagrees.
 docs/reports/judges.md says what each of them looks at.
 """
 
@@ -38,7 +39,7 @@ def main(argv: Sequence[str]) -> int:
         _FLAGS.quick,
         verdicts.in_clone("obp_repo", _FLAGS.obp_repo, "tests/ope"),
         verdicts.in_clone("cleanrl_repo", _FLAGS.cleanrl_repo, "cleanrl/ppo.py"),
-        verdicts.in_clone("purejaxrl_repo", _FLAGS.purejaxrl_repo, "purejaxrl/ppo.py"),
+        verdicts.in_clone("purejaxrl_repo", _FLAGS.purejaxrl_repo, "purejaxrl"),
         _FLAGS.jax_python,
     )
     results = sections.report("judges", names, _JUDGES, settings)
@@ -50,6 +51,8 @@ if __name__ == "__main__":
     commands.define_flags("One environment and few steps.")
     flags.DEFINE_string("obp_repo", None, "A clone of st-tech/zr-obp, for its tests.")
     flags.DEFINE_string("cleanrl_repo", None, "A clone of vwxyzjn/cleanrl, for its ppo.py.")
-    flags.DEFINE_string("purejaxrl_repo", None, "A clone of luchris429/purejaxrl, for its ppo.py.")
+    flags.DEFINE_string(
+        "purejaxrl_repo", None, "A clone of luchris429/purejaxrl, for dqn.py and ppo.py."
+    )
     flags.DEFINE_string("jax_python", None, "A Python interpreter that has rejax and gymnax.")
     app.run(main)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import processes
-from judging.verdicts import Settings, Verdict, judge
+from judging.verdicts import Settings, Verdict, judge, together
 
 import recsim_tf
 
@@ -19,19 +19,40 @@ _STEPS_OF_ITERATION = 256 * 100  # by the users and steps of its file
 @judge("rejax, PPO")
 def by_rejax(settings: Settings) -> Verdict:
     steps = 2 * 512 * 128 if settings.quick else 4_000_000
-    return _verdict(settings, "rejax", num_users=512, steps=steps)
+    return _verdict(settings, "rejax", num_users=512, name="rejax", steps=steps)
+
+
+@judge("PureJaxRL, `dqn.py`")
+def _by_purejaxrl_dqn(settings: Settings) -> Verdict:
+    return _by_purejaxrl(settings, "dqn.py", num_users=10)
 
 
 @judge("PureJaxRL, `ppo.py`")
-def by_purejaxrl(settings: Settings) -> Verdict:
-    script = settings.purejaxrl_script
-    if script is None:
+def _by_purejaxrl_ppo(settings: Settings) -> Verdict:
+    return _by_purejaxrl(settings, "ppo.py", num_users=4)
+
+
+by_purejaxrl = together(_by_purejaxrl_dqn, _by_purejaxrl_ppo)
+
+
+def _by_purejaxrl(settings: Settings, script: str, num_users: int) -> Verdict:
+    """The verdict of a script of PureJaxRL, whose configuration has that number of users."""
+    if settings.purejaxrl is None:
         raise ImportError("registries do not have it, --purejaxrl_repo=FOLDER has it")
-    return _verdict(settings, "purejaxrl", num_users=4, program=script)
+    program = settings.purejaxrl / script
+    # Its configuration says how long it trains, also where the run is quick.
+    return _verdict(
+        settings, "purejaxrl", num_users, name=f"purejaxrl_{program.stem}", program=program
+    )
 
 
-def _verdict(settings: Settings, trainer: str, num_users: int, **arguments: Any) -> Verdict:
-    """The verdict of a trainer, which learns slates of one document of ten."""
+def _verdict(
+    settings: Settings, trainer: str, num_users: int, name: str, **arguments: Any
+) -> Verdict:
+    """The verdict of a trainer, which learns slates of one document of ten.
+
+    `name` is the part of the names of its figures that says which trainer it is.
+    """
     with tempfile.TemporaryDirectory() as folder:
         simulator = recsim_tf.make("InterestEvolution-v1", slate_size=1, num_candidates=10)
         exported = simulator.export_environment(Path(folder) / "exported", num_users)
@@ -39,7 +60,7 @@ def _verdict(settings: Settings, trainer: str, num_users: int, **arguments: Any)
             trainer,
             "jax_python",
             settings.jax_python,
-            "jax_ppo.py",
+            "jax_trainers.py",
             trainer=trainer,
             environment=exported,
             sessions=64 if settings.quick else 2048,
@@ -53,8 +74,8 @@ def _verdict(settings: Settings, trainer: str, num_users: int, **arguments: Any)
         f" {_number(**reinforce)}, random {_number(**random)}"
     )
     figures = {
-        f"judges.{trainer}_return": result["mean_return"],
-        f"judges.{trainer}_reinforce_return": reinforce["mean_return"],
+        f"judges.{name}_return": result["mean_return"],
+        f"judges.{name}_reinforce_return": reinforce["mean_return"],
     }
     least = reinforce["mean_return"]
     faults = [] if settings.quick or result["mean_return"] >= least else [f"below {least:.1f}"]

@@ -19,7 +19,7 @@ class Settings(NamedTuple):
     quick: bool  # a smoke run: one environment, few steps
     obp_tests: Path | None = None  # what registries lack, from clones of repositories
     cleanrl_script: Path | None = None
-    purejaxrl_script: Path | None = None
+    purejaxrl: Path | None = None
     jax_python: str | None = None  # interpreter of the trainers in JAX
 
 

@@ -156,7 +156,8 @@ OPE = {
                 "judges_skdr_eval/details/skdr_eval/verdicts/0"
             ),
             "rejax, PPO": "judges_trainers/details/rejax/verdicts/0",
-            "PureJaxRL, `ppo.py`": "judges_trainers/details/purejaxrl/verdicts/0",
+            "PureJaxRL, `dqn.py`": "judges_trainers/details/purejaxrl/verdicts/0",
+            "PureJaxRL, `ppo.py`": "judges_trainers/details/purejaxrl/verdicts/1",
         },
         {"version": "{@/1}", "verdict": "{@/2}"},
     ),

@@ -213,8 +213,8 @@ class _Program:
             for kind in ("arguments", "results")
         )
 
-        # An export with the same arguments and results, whose program, which is of all platforms, is
-        # replaced.
+        # An export with the same arguments and results, whose program is replaced. Ours is of all
+        # platforms.
         def zeros(*_):
             return [jnp.zeros(each.shape, each.dtype) for each in self.results.values()]
 
