@@ -13,6 +13,7 @@ from recsim_tf.core.targets import for_accelerators
 from tests.core.exported.readers import NUM_USERS, read_exported
 from tests.refusals import assert_refused
 from tests.worlds.clicks import clicks
+from tests.worlds.shared import Popular, shared
 
 jax = pytest.importorskip("jax", reason="the reader of an exported environment is in JAX")
 jnp = jax.numpy
@@ -60,6 +61,28 @@ def test_sessions_in_jax_are_those_of_tensorflow(world, environment):
     both = jax.jit(jax.vmap(play))(seeds)
     np.testing.assert_allclose(both[0], rewards, rtol=1e-6)
     assert not np.allclose(both[1], rewards)
+
+
+class PartlyHidden(Popular):
+    """Items whose clicks are known up to noise until they are shown."""
+
+    def show(self, documents, hidden):
+        return documents._replace(clicks=hidden)
+
+
+def test_worlds_of_shared_items_with_hidden_attributes_are_those_of_tensorflow(tmp_path):
+    world = shared(dtype=tf.float32, users_per_world=NUM_USERS // 2)
+    world = world.replaced(documents=PartlyHidden(dtype=tf.float32))
+    path = world.export_environment(tmp_path / "folder", NUM_USERS)
+    environment = read_exported(path).Environment(path)
+    _, state = environment.reset(jnp.int32([0, 1]))
+    slates = np.tile(np.int32([[1, 0], [2, 4], [-1, 3]])[:, np.newaxis], [2, NUM_USERS, 1])
+    rewards = []
+    for number, slate in enumerate(slates):
+        _, state, reward, *_ = environment.step(jnp.int32([number, 5]), state, slate)
+        rewards.append(reward)
+    np.testing.assert_allclose(rewards, _rewards(world, list(slates)), rtol=1e-5)
+    assert 0 < np.sum(rewards) < np.size(rewards)
 
 
 def test_a_user_whose_session_ended_leaves_the_row_to_a_new_one(environment):

@@ -8,6 +8,8 @@ import tensorflow as tf
 
 import recsim_tf
 from recsim_tf.evaluation import Evaluation
+from recsim_tf.experiment import building, config
+from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.policies import PlackettLucePolicy, exported_policy
 from tests.core.exported.readers import NUM_USERS, read_exported
 from tests.refusals import assert_refused
@@ -80,6 +82,43 @@ def test_policies_run_under_xla(world, environment, tmp_path):
         lambda: world.rollout(policy, 6, 5, seed=1).transitions.slate, jit_compile=True
     )
     assert run().shape == (5, 6, 2)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # Matplotlib warns of its own dependencies.
+def test_commands_simulate_and_judge_policies_of_gin(environment, world, tmp_path):
+    policy = f"exported_policy.folder = '{_saved(environment, tmp_path, _scores, 'scores')}'"
+    sizes = ["slate_size = 2", "num_candidates = 5", "max_steps = 4"]
+    sizes = [f"long_term_satisfaction.{size}" for size in sizes]
+
+    def run(command, name, **bindings):
+        bound = [f"{parameter}={value}" for parameter, value in bindings.items()]
+        text = config.load(["long_term_satisfaction/random.gin"], [policy, *sizes, *bound])
+        return command(RunDirectory(tmp_path / name, text))
+
+    run(
+        building.simulate,
+        "simulated",
+        **{"simulate.policies": "('random', @exported_policy)", "Evaluation.num_users": 20},
+    )
+    results = json.loads((tmp_path / "simulated" / "results.json").read_text())["policies"]
+    assert [result["name"] for result in results] == ["Random", "exported_policy"]
+    judged = run(
+        building.ope,
+        "judged",
+        **{
+            "run_ope.truth": "@long_term_satisfaction()",
+            "run_ope.logging": "'random'",
+            "run_ope.policies": "{'of JAX': @exported_policy}",
+            "run_ope.num_sessions": 60,
+            "run_ope.num_steps": 2,
+            "run_ope.num_truth": 200,
+            "run_ope.estimators": "('snips',)",
+        },
+    )
+    snips = judged["policies"]["of JAX"]["estimates"]["snips"]
+    truth = judged["policies"]["of JAX"]["truth"]
+    assert abs(snips["value"] - truth["value"]) < 4 * snips["standard_error"]
 
 
 def test_seeds_may_be_compared(world, environment, tmp_path):
