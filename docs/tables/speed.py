@@ -20,6 +20,7 @@ _CUDA = "accelerator_compile_cuda/details/compile/programs/cuda/rollout @"
 _TPU = "accelerator_compile_tpu*/details/compile/programs/tpu/rollout @"
 _AGENTS = "accelerator_compile_interest_evolution/details/compile/programs"
 _INSTRUCTIONS = "{%s/step_instructions} ({%s/step_tiny})"
+_TRAINERS = "{median accelerator_trainers_%s/details/compile/programs/%s/@*/%s:,.0f}"
 _PEERS = "{speed_peers/figures/@/%s/user_steps_per_cpu_second / 1e6:.2f}"
 _CORES = "{speed_cores/figures/cores/@/%s/user_steps_per_second / 1e6:.2f}"
 
@@ -123,6 +124,23 @@ SPEED = {
         {
             "H100": _INSTRUCTIONS % ((f"{_AGENTS}/cuda/@",) * 2),
             "TPU v5e": _INSTRUCTIONS % ((f"{_AGENTS}/tpu/@",) * 2),
+        },
+    ),
+    "trainers_on_accelerators": Table(
+        "an iteration, and its user steps",
+        {
+            "our SlateQ, 2,048": "SlateQ_learn",
+            "our REINFORCE, 25,600": "REINFORCE_learn",
+            "rejax's PPO, 65,536": "rejax_PPO",
+            "PureJaxRL's `ppo.py`, 512": "PureJaxRL_PPO",
+            "PureJaxRL's `dqn.py`, 10": "PureJaxRL_DQN",
+        },
+        {
+            "H100: kernels": _TRAINERS % ("cuda", "cuda", "step_instructions"),
+            "H100: µs of XLA's model": _TRAINERS % ("cuda", "cuda", "step_microseconds"),
+            "TPU v5e: instructions": _TRAINERS % ("tpu", "tpu", "step_instructions"),
+            "TPU v5e: thousands of cycles": _TRAINERS % ("tpu", "tpu", "step_cycles / 1e3"),
+            "TPU v5e: MB written": _TRAINERS % ("tpu", "tpu", "step_megabytes"),
         },
     ),
     "cores": Table(
