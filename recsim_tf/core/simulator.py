@@ -396,7 +396,8 @@ class Simulator(Model, SessionSource):
 
         Raises:
           FileExistsError: if the folder has something in it; nothing is written then.
-          ValueError: if B is not of whole worlds, or if XLA cannot compile the models.
+          ValueError: if B is not of whole worlds, if XLA cannot compile the models, or if this
+            TensorFlow is older than 2.19.
         """
         self.check_num_users(num_users)
         return programs.export_environment(self, folder, num_users, target)

@@ -33,7 +33,8 @@ def exported_policy(simulator: Simulator, folder: str | os.PathLike = gin.REQUIR
 
     Raises:
       FileNotFoundError: if the folder has no policy.
-      ValueError: if the policy is damaged, or does not fit the observations or actions.
+      ValueError: if the policy is damaged, or does not fit the observations or actions, or if this
+        TensorFlow is too old to run it.
     """
     program = _Program(simulator, Path(folder))
     if [*program.results] == ["scores"]:
@@ -76,6 +77,14 @@ class _Program:
         scores = tf.TensorSpec([simulator.num_candidates], tf.float32)
         actions = _of_users(users, "action", action_spec(simulator))
         _check(folder, "give", self.results, actions | _of_users(users, "scores", scores))
+        try:
+            with tf.init_scope():
+                self._call(*(tf.zeros(spec.shape, spec.dtype) for spec in self._taken.values()))
+        except tf.errors.InvalidArgumentError as error:
+            raise ValueError(
+                "TensorFlow must be 2.20 or later, and no older than the JAX that wrote the policy"
+                f" of {folder}, to run it, got {tf.__version__}"
+            ) from error
 
     def __call__(self, observation: Observation, seed: Seed) -> dict[str, tf.Tensor]:
         """The arrays of the users, of whom the program takes so many at a time."""

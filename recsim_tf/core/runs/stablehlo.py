@@ -45,6 +45,10 @@ def compiled_by_xla(function, arguments, name: str, stage: str):
     try:
         return function.experimental_get_compiler_ir(*arguments)(stage=stage)
     except (ValueError, tf.errors.OpError) as error:
+        if "Invalid stage" in str(error):
+            raise ValueError(
+                f"TensorFlow must be 2.19 or later to export programs, got {tf.__version__}"
+            ) from error
         reason = one_line(ValueError(str(error).partition("\n")[0]))
         raise ValueError(
             f"{name} must be a function that XLA of TensorFlow {tf.__version__} compiles: {reason}"

@@ -27,7 +27,7 @@ from jax import export
 from jax.extend.mlir.dialects import stablehlo
 
 Arrays = dict[str, jax.Array]
-# The version of StableHLO in which policies are written, which TensorFlow reads from 2.18 on.
+# The version of StableHLO in which policies are written, which TensorFlow reads from 2.20 on.
 _STABLEHLO = "1.4.0"
 
 
