@@ -42,7 +42,7 @@ help:
 	@echo "make data    bring two public data sets into data/, print their terms"
 	@echo "make lock    bring requirements.lock and requirements-test.lock up to date"
 	@echo "make release   build and check what is published, see docs/releasing.md"
-	@echo "make bounds  tests with the oldest and with the newest releases that are allowed"
+	@echo "make bounds  tests with the oldest and newest releases that are allowed, and TensorFlow's pre-release"
 	@echo "make wheel   build a wheel and train from it in an empty environment"
 
 $(BIN)/python:
@@ -132,8 +132,9 @@ OLDEST := python3.11
 NEWEST := python3.13
 bounds: $(BIN)/python
 	$(PIP) install --quiet uv
-	tests/bounds.sh lowest-direct $(OLDEST) $(BIN)/uv
-	tests/bounds.sh highest $(NEWEST) $(BIN)/uv
+	tests/bounds.sh oldest $(OLDEST) $(BIN)/uv
+	tests/bounds.sh newest $(NEWEST) $(BIN)/uv
+	tests/bounds.sh prerelease $(NEWEST) $(BIN)/uv
 
 release: $(VENV)/.test
 	$(BIN)/python tests/release_check.py
@@ -143,7 +144,7 @@ release: $(VENV)/.test
 	$(BIN)/python -m twine check --strict dist/*
 
 clean:
-	rm -rf $(VENV) $(ACCELERATORS) $(JUDGES) .venv-lowest-direct .venv-highest build dist site *.egg-info
+	rm -rf $(VENV) $(ACCELERATORS) $(JUDGES) .venv-oldest .venv-newest .venv-prerelease build dist site *.egg-info
 
 wheel: $(VENV)/.test
 	tests/wheel_check.sh $(BIN)/python

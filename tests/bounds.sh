@@ -1,18 +1,26 @@
 #!/usr/bin/env bash
-# Runs tests with the oldest or the newest releases that pyproject.toml allows.
-# Usage: tests/bounds.sh RESOLUTION PYTHON UV, where RESOLUTION is lowest-direct or highest.
+# Runs tests with the oldest or the newest releases that pyproject.toml allows, or with the newest ones and the newest TensorFlow, pre-releases among them.
+# Usage: tests/bounds.sh RELEASES PYTHON UV, where RELEASES is oldest, newest or prerelease.
 set -euo pipefail
-resolution=$1 python=$2 uv=$(realpath -s "$3")
+releases=$1 python=$2 uv=$(realpath -s "$3")
 cd "$(dirname "$0")/.."
-venv=.venv-$resolution
+venv=.venv-$releases
 "$python" -m venv --clear "$venv"
-"$uv" pip compile --quiet --resolution "$resolution" --no-header --no-annotate --no-emit-index-url \
+resolution=(--resolution highest)
+case $releases in
+  oldest) resolution=(--resolution lowest-direct) ;;
+  prerelease)
+    # The newest tf-keras forbids a TensorFlow that is newer than itself.
+    echo "tensorflow>=2.16.1.dev0" > "$venv/overrides.txt"
+    resolution+=(--override "$venv/overrides.txt") ;;
+esac
+"$uv" pip compile --quiet "${resolution[@]}" --no-header --no-annotate --no-emit-index-url \
   --python "$venv/bin/python" --group tf-agents --extra agents --extra fitting --extra gymnasium \
   pyproject.toml --output-file "$venv/requirements.txt"
 "$venv/bin/python" -m pip install --quiet --no-deps --requirement "$venv/requirements.txt" --editable .
 "$venv/bin/python" -m pip install --quiet pytest pytest-xdist hypothesis
 "$venv/bin/python" -m pip install --quiet --no-deps jaxtyping wadler-lindig beartype
-grep -E "^(numpy|pandas|pyarrow|scipy|tensorflow)==" "$venv/requirements.txt" | tr '\n' ' '
+grep -E "^(numpy|pandas|pyarrow|scipy|tensorflow|tf-keras)==" "$venv/requirements.txt" | tr '\n' ' '
 # Old releases of pandas and TensorFlow warn of new ones of what they use.
 "$venv/bin/python" -m pytest --numprocesses=2 --dist=loadfile -m "not slow" \
   -W "ignore::RuntimeWarning" -W "ignore::DeprecationWarning" \
