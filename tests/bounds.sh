@@ -10,8 +10,9 @@ resolution=(--resolution highest)
 case $releases in
   oldest) resolution=(--resolution lowest-direct) ;;
   prerelease)
-    # The newest tf-keras forbids a TensorFlow that is newer than itself.
-    echo "tensorflow>=2.16.1.dev0" > "$venv/overrides.txt"
+    # An override, since the newest tf-keras forbids a TensorFlow that is newer than itself.
+    "$venv/bin/python" -m pip index versions --pre tensorflow 2> /dev/null |
+      sed -n 's/^tensorflow (\(.*\))$/tensorflow==\1/p' > "$venv/overrides.txt"
     resolution+=(--override "$venv/overrides.txt") ;;
 esac
 "$uv" pip compile --quiet "${resolution[@]}" --no-header --no-annotate --no-emit-index-url \

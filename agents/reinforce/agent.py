@@ -1,6 +1,7 @@
 """REINFORCE (Williams 1992) over slates, with a baseline and a Plackett-Luce policy."""
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -13,9 +14,11 @@ from tf_agents.trajectories import time_step as ts
 from recsim_tf.adapters.tf_agents import SlateEnvironment, TFSlatePolicy
 from recsim_tf.agents.reinforce.networks import (
     SlatePolicyNetwork,
+    SlatePolicyOfCallable,
     StateValueNetwork,
     TurnPolicyNetwork,
 )
+from recsim_tf.agents.shared.callables import OfCallable
 from recsim_tf.agents.shared.features import network_of, reads_kinds
 from recsim_tf.agents.shared.learning import (
     Learning,
@@ -349,9 +352,10 @@ def create_reinforce(
 
     Args:
       actor_network: a function that builds the policy's network from the observation spec and the
-        slate size.
-      value_network: a function that builds the value network from the observation spec; None for
-        the mean over users.
+        slate size: a network of TF-Agents, or a callable with variables, such as a model of Keras
+        3, that takes an `Observation` and returns logits [B, N].
+      value_network: a function that builds the value network or callable, of values [B], from the
+        observation spec; None for the mean over users.
       query_network: a function that builds the policy's network for actions with queries, from the
         observation spec, the network of `actor_network` and the query spec.
       environment, train_step_counter, optimizer, name, learning: see `create_slate_q`.
@@ -359,14 +363,22 @@ def create_reinforce(
     """
     observation_spec, action_spec = environment.observation_spec(), environment.action_spec()
     turn = Turn.of(action_spec)
-    network = network_of(actor_network, observation_spec, turn.slate.shape[0])
+    network = network_of(
+        actor_network, observation_spec, turn.slate.shape[0], adapter=SlatePolicyOfCallable
+    )
     if turn is action_spec:
         network = network_of(query_network, observation_spec, network, turn.query)
     return ReinforceSlateAgent(
         environment.time_step_spec(),
         action_spec,
         network,
-        None if value_network is None else network_of(value_network, observation_spec),
+        None
+        if value_network is None
+        else network_of(
+            value_network,
+            observation_spec,
+            adapter=functools.partial(OfCallable, outputs={"value": False}),
+        ),
         learning(optimizer(), train_step_counter=train_step_counter),
         objective,
         name=name,

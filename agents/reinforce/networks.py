@@ -8,6 +8,7 @@ import tree
 from tensorflow_probability import distributions as tfd
 from tf_agents.networks.network import Network
 
+from recsim_tf.agents.shared.callables import OfCallable
 from recsim_tf.agents.shared.encoding import num_categories
 from recsim_tf.agents.shared.memory import Memory
 from recsim_tf.agents.shared.networks import ItemPerceptron, SlateNetwork, apply_layers, perceptron
@@ -61,6 +62,34 @@ class SlatePolicyNetwork(SlateNetwork):
 
     def _result(self, outputs: tf.Tensor):
         return PlackettLuce(outputs, self._slate_size)
+
+
+class SlatePolicyOfCallable(OfCallable):
+    """A `PlackettLuce` distribution over slates, whose logits [B, N] a callable with variables
+    returns.
+
+    Args:
+      create, spec, arguments, function: see `OfCallable`; the argument is the size of slates K.
+    """
+
+    def __init__(
+        self,
+        create: Callable[..., Callable],
+        spec: Observation,
+        arguments: Sequence[int],
+        function: Callable | None = None,
+        name: str | None = None,
+    ):
+        super().__init__(create, spec, arguments, {"logits": True}, function, name)
+        (self._slate_size,) = arguments
+
+    def create_variables(self, input_tensor_spec: Nest = None, **kwargs):
+        super().create_variables(input_tensor_spec, **kwargs)
+        return tf.TensorSpec([self._slate_size], tf.int32)
+
+    def call(self, observation: Observation, step_type=(), network_state=(), training=False):
+        logits, network_state = super().call(observation, step_type, network_state)
+        return PlackettLuce(logits, self._slate_size), network_state
 
 
 @configurable

@@ -32,14 +32,33 @@ def sees_kinds(create: Callable) -> bool:
 
 
 def network_of(
-    create: Callable[..., network.Network], spec: Observation, *arguments: Any
+    create: Callable[..., Callable],
+    spec: Observation,
+    *arguments: Any,
+    adapter: Callable[..., network.Network] | None = None,
 ) -> network.Network:
     """The network that a function creates from the specs of observations and further arguments. A
     network of the user's sees features where documents are observed as kinds.
+
+    Args:
+      adapter: makes a network of a callable with variables that is no network of TF-Agents, such
+        as `OfCallable`; None if there must be a network.
+
+    Raises:
+      TypeError: for neither a network nor a callable with variables.
     """
     if isinstance(spec.documents, KindSpec) and not sees_kinds(create):
-        return OfFeatures(create, spec, arguments)
-    return create(spec, *arguments)
+        return OfFeatures(create, spec, arguments, adapter)
+    made = create(spec, *arguments)
+    if isinstance(made, network.Network):
+        return made
+    if adapter is None or not callable(made):
+        allowed = "a network of TF-Agents"
+        allowed += "" if adapter is None else ", or a callable of observations with variables"
+        raise TypeError(
+            f"{getattr(create, '__name__', create)} must build {allowed}, got {type(made).__name__}"
+        )
+    return adapter(create, spec, arguments, function=made)
 
 
 class OfFeatures(CheckedNetwork):
@@ -49,16 +68,18 @@ class OfFeatures(CheckedNetwork):
       create: a function that creates the network from the specs of observations with features, and
         from `arguments`.
       spec: the specs of observations with kinds.
+      arguments, adapter: see `network_of`.
     """
 
     def __init__(
         self,
-        create: Callable[..., network.Network],
+        create: Callable[..., Callable],
         spec: Observation,
         arguments: Sequence[Any] = (),
+        adapter: Callable[..., network.Network] | None = None,
         name: str | None = None,
     ):
-        inner = create(features_spec(spec), *arguments)
+        inner = network_of(create, features_spec(spec), *arguments, adapter=adapter)
         super().__init__(None, inner.state_spec, name or inner.name)
         self.inner, self._observation_spec = inner, spec
 

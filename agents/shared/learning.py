@@ -141,5 +141,13 @@ class FollowingNetwork(tf.Module):
         self.follow = common.Periodically(lambda: self.copy(tau), period, "update")
 
     def copy(self, tau: float = 1.0) -> tf.Operation:
-        """Moves the weights by a fraction `tau` of the distance."""
+        """Moves the weights by a fraction `tau` of the distance. Raises a ValueError if the copy has
+        the variables of the network itself.
+        """
+        own = {id(variable) for variable in self._source.variables}
+        if any(id(variable) in own for variable in self.network.variables):
+            raise ValueError(
+                f"{self._source.name} must be made anew in each call of the function that builds"
+                f" it, got the same variables twice: {self.network.name} has variables of its own"
+            )
         return common.soft_variables_update(self._source.variables, self.network.variables, tau)

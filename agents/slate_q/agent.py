@@ -1,6 +1,7 @@
 """SlateQ (Ie et al. 2019, arXiv 1905.12767): Q-learning with item-wise values of slates."""
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
@@ -12,6 +13,7 @@ from tf_agents.trajectories import trajectory
 
 from recsim_tf.adapters.tf_agents import SlateEnvironment
 from recsim_tf.agents.shared import returns
+from recsim_tf.agents.shared.callables import OfCallable
 from recsim_tf.agents.shared.exploration import Exploration
 from recsim_tf.agents.shared.features import network_of, reads_kinds
 from recsim_tf.agents.shared.kinds import KindSpec, features_of, features_spec
@@ -238,9 +240,8 @@ class SlateQAgent(QAgent):
             # goes through the network.
             chosen = losses.with_documents(steps, choices.clicked_document)
             q_items, q_no_click = unrolled_flat(self.network, chosen, q_state, training)
-            learned = losses.value_losses(
-                q_items, q_no_click, choices, totals, self.network.learns_no_click
-            )
+            learns_no_click = getattr(self.network, "learns_no_click", True)
+            learned = losses.value_losses(q_items, q_no_click, choices, totals, learns_no_click)
         session_return = tf.zeros([])
         if self._is_differential:
             session_return = part(self._session_return.value())
@@ -333,10 +334,12 @@ def create_slate_q(
     Args:
       environment: the environment with the specs.
       train_step_counter: the counter of train steps.
-      network: a function that builds the Q-network from the observation spec.
+      network: a function that builds the Q-network from the observation spec: a network of
+        TF-Agents, or a callable with variables, such as a model of Keras 3, that takes an
+        `Observation` and returns (q_items [B, N], q_no_click [B]) for any number N of documents.
       optimizer: a function that builds the Keras optimizer.
-      choice_network: a function that builds a network from the observation spec, such as
-        `ClickNetwork`, which learns the choice scores; None for the default of `SlateSelection`.
+      choice_network: a function that builds a network or callable from the observation spec, such
+        as `ClickNetwork`, which learns the choice scores; None for the default of `SlateSelection`.
       preset: one of `PRESETS`, RecSim 0.2.4's names of slate optimiser and target, such as
         "slate_greedy_optimal_q"; or None.
       name: name of the agent in tables and plots.
@@ -352,14 +355,20 @@ def create_slate_q(
     if preset is not None:
         arguments |= preset_arguments(preset)
     observation_spec = environment.observation_spec()
+
+    def values(build: Callable, of_item: str, of_no_click: str) -> Network:
+        outputs = {of_item: True, of_no_click: False}
+        adapter = functools.partial(OfCallable, outputs=outputs)
+        return network_of(build, observation_spec, adapter=adapter)
+
     if choice_network is not None:
-        scores = LearnedScores(network_of(choice_network, observation_spec))
+        scores = LearnedScores(values(choice_network, "logits", "no_click_logit"))
         slates = arguments["slates"] or SlateSelection()
         arguments["slates"] = dataclasses.replace(slates, choice_scores=scores)
     return SlateQAgent(
         environment.time_step_spec(),
         environment.action_spec(),
-        network_of(network, observation_spec),
+        values(network, "q_items", "q_no_click"),
         learning(optimizer(), train_step_counter=train_step_counter),
         name=name,
         **arguments,
