@@ -141,8 +141,8 @@ class FollowingNetwork(tf.Module):
         self.follow = common.Periodically(lambda: self.copy(tau), period, "update")
 
     def copy(self, tau: float = 1.0) -> tf.Operation:
-        """Moves the weights by a fraction `tau` of the distance. Raises a ValueError if the copy has
-        the variables of the network itself.
+        """Moves the weights by a fraction `tau` of the distance. Raises a ValueError if the copy
+        has the variables of the network itself.
         """
         own = {id(variable) for variable in self._source.variables}
         if any(id(variable) in own for variable in self.network.variables):

@@ -13,7 +13,7 @@ from recsim_tf.agents.reinforce import create_reinforce
 from recsim_tf.agents.slate_q import SlateQTargets, create_slate_q
 from recsim_tf.evaluation import Evaluation
 from recsim_tf.policies import PlackettLucePolicy
-from recsim_tf.training import Iteration, Training
+from recsim_tf.training import Training
 
 
 class Products(keras.layers.Layer):
