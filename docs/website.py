@@ -16,6 +16,7 @@ from pathlib import Path
 
 import api  # First: it imports TF-Agents.
 import gallery
+import search_words
 from sphinx.cmd import build as sphinx
 
 DOCS = Path(__file__).parent
@@ -53,6 +54,9 @@ def write_source(source: Path) -> None:
     }
     for path in sorted(ROOT.glob("examples/*.py")):
         pages[f"examples/{path.stem}.md"] = example(path)
+    for place, words in search_words.WORDS.items():
+        page, _, heading = place.partition("#")
+        pages[page] = with_words(pages[page], heading, words)
     pages |= {"gallery.md": gallery.page(), "reference.md": reference()}
     readme = pages.pop("README.md")
     pages["index.md"] = readme + contents(listed(readme, "docs/"), ":caption: Documentation")
@@ -67,6 +71,22 @@ def write_source(source: Path) -> None:
         copy = source / path.relative_to(ROOT)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, copy)
+
+
+def with_words(text: str, heading: str, words: str) -> str:
+    """A page that the search finds by words: at a heading, or without one at its top."""
+    entries = ", ".join(f"!{each.strip()}" for each in words.split(","))
+    directive = f"```{{index}} {entries}\n```"
+    if not heading:
+        title, _, rest = text.partition("\n")
+        return f"{title}\n\n{directive}\n{rest}"
+    # Before the heading, so that a browser shows the heading too.
+    found, number = re.subn(
+        rf"^##+ {re.escape(heading)}$", lambda line: f"{directive}\n\n{line[0]}", text, flags=re.M
+    )
+    if number != 1:
+        sys.exit(f"a page must have the heading {heading!r} of search_words.py once, got {number}")
+    return found
 
 
 def as_on_the_site(text: str) -> str:

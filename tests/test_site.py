@@ -1,5 +1,8 @@
-"""The site of `make site`: its links lead to places, and a browser shows all of every page."""
+"""The site of `make site`: its links lead to places, a browser shows all of every page, and the
+search finds the page that a newcomer needs.
+"""
 
+import json
 import os
 import pathlib
 import re
@@ -32,6 +35,44 @@ return [
     .filter(hides).map((each) => `cut: ${each.outerHTML.slice(0, 200)}`),
   ...[...document.images].filter((each) => !each.naturalWidth).map((each) => `gone: ${each.src}`),
 ];
+"""
+# What newcomers type, and the page that they look for.
+_SEARCHES = {
+    "bandit": "docs/policies",
+    "cold start": "docs/environments",
+    "custom reward": "docs/own_environment",
+    "position bias": "docs/environments",
+    "seed": "docs/runs",
+    "resume": "docs/faults",
+    "GPU": "docs/runs",
+    "propensity": "docs/ope",
+    "doubly robust": "docs/ope",
+    "slate": "docs/glossary",
+    "out of memory": "docs/faults",
+    "gymnasium": "docs/gymnasium",
+    "cite": "index",
+    "choice model": "docs/own_environment",
+    "csv": "docs/own_log",
+    "checkpoint": "docs/runs",
+    "stable baselines": "docs/gymnasium",
+    "non-stationary": "docs/worlds",
+    "install": "docs/start",
+    "hyperparameter": "docs/runs",
+}
+# As much of a browser as the scripts of the search page need before they search.
+_RUN = """
+const fs = require("node:fs"), vm = require("node:vm");
+const [folder, scripts, queries] = JSON.parse(fs.readFileSync(0, "utf-8"));
+const page = { readyState: "loading", addEventListener() {}, getElementById: () => null };
+const browser = { document: page, localStorage: { setItem() {} }, console };
+browser.window = browser;
+vm.createContext(browser);
+for (const script of scripts)
+  vm.runInContext(fs.readFileSync(`${folder}/${script}`, "utf-8"), browser);
+browser.queries = queries;
+console.log(vm.runInContext(`JSON.stringify(
+  queries.map((query) => Search._performSearch(...Search._parseQuery(query)).reverse())
+)`, browser));
 """
 
 
@@ -148,3 +189,32 @@ def test_the_search_finds_pages_without_a_network(page, box, words, results, sit
     browser.find_element("css selector", box).send_keys(words)
     WebDriverWait(browser, 30).until(lambda _: browser.find_elements("css selector", results))
     assert not [each for each in browser.get_log("browser") if each["level"] != "INFO"]
+
+
+def _found(site, queries) -> dict[str, list[str]]:
+    """The pages that the search shows for each query, the best first."""
+    text = (site / "search.html").read_text(encoding="utf-8")
+    scripts = re.findall(r'<script src="((?:_static/)?\w+\.js)', text)
+    assert {"_static/searchtools.js", "searchindex.js"} <= set(scripts)
+    done = subprocess.run(
+        ["node", "-e", _RUN],
+        input=json.dumps([str(site), scripts, list(queries)]),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    results = json.loads(done.stdout)
+    return {query: [each[0] for each in rows] for query, rows in zip(queries, results, strict=True)}
+
+
+@pytest.mark.skipif(not shutil.which("node"), reason="runs the search of the site under Node")
+def test_the_search_shows_the_right_page_first_or_second(site):
+    found = _found(site, _SEARCHES)
+    ranks = {
+        query: found[query].index(page) + 1 if page in found[query] else None
+        for query, page in _SEARCHES.items()
+    }
+    for query, page in _SEARCHES.items():
+        print(f"{query:20}{page:24}{ranks[query]}")
+    assert sum(rank in (1, 2) for rank in ranks.values()) >= 18, ranks
