@@ -1,5 +1,7 @@
 """Settings of Sphinx, which `website.py` runs."""
 
+from pathlib import Path
+
 from pygments.lexers import IniLexer
 
 project = "recsim_tf"
@@ -15,6 +17,7 @@ html_css_files = ["site.css"]
 html_copy_source = html_show_copyright = html_use_index = False
 # A search that shows summaries reads the pages, which a browser forbids for files of a disk.
 html_show_search_summary = False
+html_search_scorer = str(Path(__file__).parent / "search.js")
 
 
 def setup(app):

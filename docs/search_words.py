@@ -1,13 +1,11 @@
 """Words and phrases that readers type into the search of the site, by the place that they look for.
 
-`website.py` makes index entries of them, which the search shows before pages that merely contain
-the words. A part of an entry finds it too, if it is at least half as long: "bandit" finds
-"bandits", and "custom reward" finds "custom reward function". The shortest entry comes first.
+`website.py` makes index entries of them, and `search.js` finds them by their words, in any order.
 """
 
 # A place is a page, or a page and one of its headings.
 WORDS = {
-    "README.md#Install": "requirements",
+    "README.md#Install": "requirements, operating system, Windows, macOS, Linux",
     "README.md#Environments": "built-in environments",
     "README.md#Results": "benchmark, benchmarks, results",
     "README.md#Cite": "cite, citation, bibtex, licence, license, paper",
@@ -39,7 +37,7 @@ WORDS = {
     "docs/own_environment.md": (
         "custom environment, own environment, custom user model, user model, document model"
     ),
-    "docs/own_environment.md#What the methods give": "shapes, methods of a user model, departure",
+    "docs/own_environment.md#What the methods give": "shapes, methods of a user model, departure, users who leave",
     "docs/own_environment.md#What a model may do": (
         "per_user, rank, callbacks, Catalogue, item catalogue, missing values, NaN, mask"
     ),
@@ -69,8 +67,8 @@ WORDS = {
     "docs/training.md#Save and go on": "save an agent, load an agent, resume in Python",
     "docs/agents.md": "agents, reinforcement learning, RL agents, train an agent, algorithms",
     "docs/agents.md#Bindings": (
-        "contextual bandits, DQN, SlateQ, Q-learning, REINFORCE, learning rate, optimizer,"
-        " two towers, network size, actor-critic"
+        "contextual bandits, TF-Agents bandits, DQN, SlateQ, Q-learning, REINFORCE, learning rate,"
+        " optimizer, two towers, network size, actor-critic"
     ),
     "docs/agents.md#A network of your own": "custom network, Keras model, neural network",
     "docs/agents.md#Layers": "layers, hierarchical agents, wrappers",
@@ -98,7 +96,7 @@ WORDS = {
     ),
     "docs/runs.md#More machines": "Ray, Ray Tune, cluster, ASHA",
     "docs/runs.md#More users, values and devices": (
-        "GPU, GPUs, TPU, scale, scaling, parallel, large simulations, millions of users, CUDA"
+        "GPU, GPUs, TPU, scale, scaling, parallel, large simulations, many users, CUDA"
     ),
     "docs/runs.md#Speed": "speed, fast, faster, slow, XLA, JIT, jit_compile, performance",
     "docs/runs.md#Training on several devices": (
@@ -165,7 +163,7 @@ WORDS = {
     ),
     "docs/gymnasium.md#Files": "files, file formats, TFRecord, episode file, export",
     "docs/gymnasium.md#Other libraries' data sets": "RLDS, Minari, d3rlpy, offline RL, obp",
-    "docs/gymnasium.md#Trainers in JAX": "JAX, PureJaxRL, gymnax, StableHLO",
+    "docs/gymnasium.md#Trainers in JAX": "JAX, PyTorch, PureJaxRL, gymnax, StableHLO",
     "docs/gymnasium.md#Logs": "MovieLens, Open Bandit, data sets, datasets, public data sets",
     "docs/coming_from_recsim.md": "RecSim, RecSim NG, migrate, migration, port, Dopamine",
     "docs/coming_from_recsim.md#A project of RecSim": (

@@ -59,6 +59,14 @@ _SEARCHES = {
     "install": "docs/start",
     "hyperparameter": "docs/runs",
 }
+# The same in other words.
+_PHRASES = {
+    "how to resume": "docs/faults",
+    "position-bias": "docs/environments",
+    "cold start of items": "docs/environments",
+    "off policy evaluation": "docs/ope",
+    "multi gpu": "docs/runs",
+}
 # As much of a browser as the scripts of the search page need before they search.
 _RUN = """
 const fs = require("node:fs"), vm = require("node:vm");
@@ -218,3 +226,8 @@ def test_the_search_shows_the_right_page_first_or_second(site):
     for query, page in _SEARCHES.items():
         print(f"{query:20}{page:24}{ranks[query]}")
     assert sum(rank in (1, 2) for rank in ranks.values()) >= 18, ranks
+
+
+@pytest.mark.skipif(not shutil.which("node"), reason="runs the search of the site under Node")
+def test_the_search_finds_a_page_by_some_words_in_any_form(site):
+    assert {query: pages[0] for query, pages in _found(site, _PHRASES).items()} == _PHRASES
