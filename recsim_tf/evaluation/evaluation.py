@@ -277,10 +277,12 @@ class Evaluation:
                     state=start,
                 )
 
+        def joined(*leaves: tf.Tensor) -> np.ndarray:
+            whole = tf.concat(leaves, axis=0).numpy()
+            return whole if whole.dtype == bool else whole.astype(np.float64)
+
         def result_of(parts: list[Nest]) -> PolicyResult:
-            sessions = tf.nest.map_structure(
-                lambda *leaves: tf.concat(leaves, axis=0).numpy().astype(np.float64), *parts
-            )
+            sessions = tf.nest.map_structure(joined, *parts)
             size = simulator.corpora.size(num_users)
             return PolicyResult.of(name, measures, sessions, self._measures, self._segments, size)
 

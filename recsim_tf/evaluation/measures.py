@@ -245,13 +245,13 @@ def _by_world(values: np.ndarray, users_per_world: int) -> np.ndarray:
 def segment_numbers(
     segments: Mapping[str, Callable[[Nest], tf.Tensor]], user: Nest, num_users: int
 ) -> dict[str, tf.Tensor]:
-    """The segment of each user, int32 [B] by name, from their state at the start."""
+    """The segment of each user, int32 or bool [B] by name, from their state at the start."""
     numbers = {}
     for name, segment in segments.items():
         value = tf.convert_to_tensor(segment(user))
         discrete = value.dtype.is_integer or value.dtype.is_bool
         _check(f"Evaluation.segments[{name!r}]", value, [num_users], discrete, "integers ")
-        numbers[name] = tf.cast(value, tf.int32)
+        numbers[name] = value if value.dtype.is_bool else tf.cast(value, tf.int32)
     return numbers
 
 

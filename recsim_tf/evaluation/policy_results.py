@@ -31,7 +31,8 @@ class PolicyResult:
     policy: str  # the name without the setting
     means: Mapping[str, Mean]  # by name of the measure, see `measures.summaries`
     given: tuple[str, ...]  # names of the measures of `Evaluation.measures`
-    # The sums of each session by measure, and its segments by name, float64 [B, ...].
+    # The sums of each session by measure, and its segments by name, float64 [B, ...], or
+    # bool [B] where a segment is a condition.
     sessions: Mapping[str, np.ndarray] = dataclasses.field(repr=False)
     # Results of segments, by the name of the segments and the number of the segment.
     segments: Mapping[str, Mapping[str, "PolicyResult"]]
@@ -72,7 +73,7 @@ class PolicyResult:
             return cls(name, name, segment_means, kept, segment_sessions, {}, int(rows.sum()))
 
         by_segment = {
-            segment: {f"{number:.0f}": part(numbers == number) for number in np.unique(numbers)}
+            segment: {_label(number): part(numbers == number) for number in np.unique(numbers)}
             for segment, numbers in ((segment, sessions[segment]) for segment in segments)
         }
         return cls(
@@ -174,6 +175,11 @@ class PolicyResult:
             row["quality"] = _text(self["mean_quality"].value, 3)
         row |= {name: _text(self[name]) for name in self.given}
         return row | {"sessions": f"{self.episodes:,}"}
+
+
+def _label(number: np.generic) -> str:
+    """The name of a segment's part: "True" and "False" for a condition, else a whole number."""
+    return str(number) if isinstance(number, np.bool_) else f"{number:.0f}"
 
 
 def _mean_and_error(mean: Mean) -> dict[str, float]:

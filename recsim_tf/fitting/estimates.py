@@ -12,6 +12,7 @@ from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from recsim_tf.fitting.parameters.parameter import Parameter, element
 from recsim_tf.fitting.searches.edges import value_and_gradient
 from recsim_tf.fitting.searches.objective import Objective
+from recsim_tf.support.means import plus_minus
 
 # Larger parameters are summed up in tables.
 MOST_ELEMENTS = 20
@@ -33,6 +34,14 @@ class ParameterEstimate(NamedTuple):
     standard_error: np.ndarray
     low: np.ndarray  # of the interval
     high: np.ndarray
+
+    def __repr__(self) -> str:
+        """The value and its standard error, or the shape of a large parameter."""
+        if np.size(self.value) > MOST_ELEMENTS:
+            return f"float32 {list(np.shape(self.value))}"
+        pairs = zip(np.ravel(self.value), np.ravel(self.standard_error), strict=True)
+        words = [plus_minus(float(value), float(error)) for value, error in pairs]
+        return words[0] if not np.shape(self.value) else f"[{', '.join(words)}]"
 
 
 class Estimates(NamedTuple):

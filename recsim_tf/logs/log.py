@@ -433,6 +433,8 @@ class Log(NamedTuple):
 # Descriptions of fields for the errors of `Log.require`.
 _NEEDED = {
     "response": "responses of users (clicks, or chosen documents)",
+    "departed": "departures (a column departed, or the option departed=True where users left after"
+    " their last steps, departed=False where sessions were cut)",
     "reward": "rewards",
     "observation": "observations of candidates",
     "engagement": "engagement, such as dwell times or ratings,",

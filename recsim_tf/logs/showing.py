@@ -28,7 +28,9 @@ def rows(log: Any) -> dict[str, str]:
         f"{log.num_steps:,}, {length.min():,} to {length.max():,} a session,"
         f" {length.mean():.1f} on average"
     )
-    if not isinstance(log.departed, tuple):
+    if isinstance(log.departed, tuple):
+        summary["ends"] = "the log does not say whether users left or sessions were cut"
+    else:
         left = int(np.sum(log.departed))
         summary["ends"] = f"{left:,} users left, {number - left:,} sessions are cut"
     at_step = counted.sum() / log.num_steps

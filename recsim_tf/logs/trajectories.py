@@ -353,6 +353,7 @@ def as_trajectory(
     documents = _matching("documents", log.documents, spec.draws.candidates)
     logged = by_field(spec.initial.user, log.initial)
     initial = _matching("initial", logged, spec.initial.user)
+    log.require("a model of logged sessions", "departed")
     is_last = tf.range(log.max_length) == tf.convert_to_tensor(log.length)[:, tf.newaxis] - 1
     terminated = is_last & tf.convert_to_tensor(log.departed)[:, tf.newaxis]
     next_documents = tf.nest.map_structure(

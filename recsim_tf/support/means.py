@@ -10,6 +10,19 @@ import tensorflow_probability as tfp
 _LEAST_SKEWNESS = 1e-6
 
 
+def plus_minus(value: float, error: float) -> str:
+    """A number and its standard error, such as "5.02 ± 0.03": to the first digit of the error, or
+    to the second where the first is 1. A number without an error has five digits.
+    """
+    if not (math.isfinite(value) and math.isfinite(error) and error > 0):
+        return f"{value:.5g}"
+    place = math.floor(math.log10(error))
+    # An error of 0.0996 is 0.10.
+    if f"{error:.0e}"[0] == "1":
+        place = math.floor(math.log10(float(f"{error:.1e}"))) - 1
+    return f"{value:.{max(-place, 0)}f} ± {error:.{max(-place, 0)}f}"
+
+
 class Mean(NamedTuple):
     """A mean and its error.
 
@@ -92,6 +105,9 @@ class Mean(NamedTuple):
         if math.isnan(self.standard_error):
             return f"{value} (its error is unknown)"
         return f"{value} ± {format(self.standard_error, form.lstrip('+'))}"
+
+    def __str__(self) -> str:
+        return plus_minus(self.value, self.standard_error)
 
     def interval(self, level: float = 0.95) -> tuple[float, float]:
         """Student's interval of a level in (0, 1). It reaches further on the side to which

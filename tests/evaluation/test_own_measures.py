@@ -56,11 +56,11 @@ def test_segments_divide_the_users_by_their_state_at_the_start(result, levels):
     np.testing.assert_array_equal(result.sessions["high"], high)
     parts = result.segments["high"]
     assert {name: part.episodes for name, part in parts.items()} == {
-        "0": (~high).sum(),
-        "1": high.sum(),
+        "False": (~high).sum(),
+        "True": high.sum(),
     }
-    assert parts["1"]["level seen"] == Mean.of(result.sessions["level seen"][high])
-    assert parts["1"]["return"] == Mean(2.0 * LIMIT, 0.0, high.sum() - 1)
+    assert parts["True"]["level seen"] == Mean.of(result.sessions["level seen"][high])
+    assert parts["True"]["return"] == Mean(2.0 * LIMIT, 0.0, high.sum() - 1)
     assert result.segments["all"]["0"].means == result.means
 
 
@@ -80,19 +80,19 @@ def test_they_are_in_the_files_the_tags_and_the_tables(result, tmp_path):
     rows = read_csv(tmp_path / "sessions.csv")
     seen = [float(row["level seen"]) for row in rows]
     np.testing.assert_allclose(seen, result.sessions["level seen"])
-    assert [row["high"] for row in rows] == [f"{high:.0f}" for high in result.sessions["high"]]
+    assert [row["high"] for row in rows] == [str(high) for high in result.sessions["high"]]
     content = result.as_json()
     seen = result["level seen"]
     expected = {"level seen": {"mean": seen.value, "standard_error": seen.standard_error}}
     assert content["measures"] == content["segments"]["all"]["0"]["measures"] == expected
     tags = result.tags("eval")
     assert tags["level seen/eval"] == seen.value
-    assert tags["return/high=1/eval"] == 2 * LIMIT
-    assert "level seen/high=1/eval" in tags
+    assert tags["return/high=True/eval"] == 2 * LIMIT
+    assert "level seen/high=True/eval" in tags
     lines = str(Results([result])).splitlines()
     assert "level seen" in lines[0]
     assert sum(line.startswith("First") for line in lines) == 4
-    assert any(line.split()[:3] == ["First", "high", "1"] for line in lines)
+    assert any(line.split()[:3] == ["First", "high", "True"] for line in lines)
 
 
 def test_a_measure_may_be_a_ratio_or_a_number_of_all_sessions():
@@ -107,4 +107,4 @@ def test_a_measure_may_be_a_ratio_or_a_number_of_all_sessions():
     assert result["level a step"] == Mean.of_ratio(seen, np.full(NUM_USERS, LIMIT))
     assert result["most seen"].value == seen.max()
     assert result.as_json()["measures"]["most seen"] == {"mean": seen.max(), "standard_error": None}
-    assert list(result.segments["high"]["1"].given) == list(measures)
+    assert list(result.segments["high"]["True"].given) == list(measures)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from recsim_tf.support.means import Mean
+from recsim_tf.support.means import Mean, plus_minus
 
 
 def test_a_mean_has_students_interval():
@@ -96,3 +96,18 @@ def test_a_mean_in_words_says_where_its_error_is_unknown():
     assert Mean(0.03251, 0.0021).in_words() == "+0.0325 ± 0.0021"
     assert Mean(0.25, 0.0213).in_words(".1%") == "25.0% ± 2.1%"
     assert Mean.of(np.ones(1)).in_words() == "+1.0000 (its error is unknown)"
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "words"),
+    [
+        (5.0184, 0.0312, "5.02 ± 0.03"),
+        (0.12345, 0.00996, "0.123 ± 0.010"),
+        (3.0, 0.15, "3.00 ± 0.15"),
+        (1234.5, 12.3, "1234 ± 12"),
+        (5.0, math.nan, "5"),
+        (5.0, 0.0, "5"),
+    ],
+)
+def test_a_number_is_printed_with_its_error_to_the_error_s_first_digit(value, error, words):
+    assert plus_minus(value, error) == str(Mean(value, error)) == words

@@ -163,8 +163,10 @@ class SweepResult(NamedTuple):
 
     @property
     def shown(self) -> tuple[str, ...]:
-        """The measures of variants, beside the return."""
-        return ("session_length", "click_rate", "quality", *self.measures, *self.segments)
+        """The measures of variants, beside the return. Few environments have a quality."""
+        has_quality = any(variant.mean("quality") is not None for variant in self.variants)
+        quality = ("quality",) if has_quality else ()
+        return ("session_length", "click_rate", *quality, *self.measures, *self.segments)
 
 
 def read_results(folder: SweepDirectory) -> SweepResult:

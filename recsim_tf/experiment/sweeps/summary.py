@@ -13,9 +13,11 @@ from recsim_tf.experiment.sweeps.results import (
 from recsim_tf.experiment.sweeps.trial import FAILED, FINISHED, PENDING, STOPPED
 from recsim_tf.support.pages import Chart, Code, Note, Part, Section, Table, page
 from recsim_tf.support.plots import Curve, Estimate, colours, draw_curves, draw_estimates, plot
-from recsim_tf.support.tables import text_table
+from recsim_tf.support.tables import label, text_table
 
 _LONGEST_LABEL = 60
+# Digits of measures in the table, 2 of others.
+_DIGITS = {"click_rate": 4, "quality": 3}
 
 
 def variants_table(result: SweepResult) -> str:
@@ -96,15 +98,16 @@ def summary_files(result: SweepResult, command: str) -> dict[str, Any]:
 
 def _rows(result: SweepResult) -> list[dict[str, str]]:
     """A row for each variant, with the columns of the table."""
-    return [_row(variant, result.measures) for variant in result.variants]
+    shown = [name for name in result.shown if name not in result.segments]
+    return [_row(variant, shown) for variant in result.variants]
 
 
 def _row(variant: VariantResult, measures: Sequence[str]) -> dict[str, str]:
     estimate = variant.estimate
 
-    def mean(measure: str, digits: int = 2) -> str:
+    def mean(measure: str) -> str:
         value = variant.mean(measure)
-        return "" if value is None else f"{value:.{digits}f}"
+        return "" if value is None else f"{value:.{_DIGITS.get(measure, 2)}f}"
 
     return {
         "variant": variant.variant.label,
@@ -112,10 +115,7 @@ def _row(variant: VariantResult, measures: Sequence[str]) -> dict[str, str]:
         "return": "" if estimate is None else f"{estimate.value:.2f}",
         "95% interval": "" if estimate is None else f"[{estimate.low:.2f}, {estimate.high:.2f}]",
         "statistic": "" if estimate is None else estimate.method,
-        "session length": mean("session_length"),
-        "click rate": mean("click_rate", 4),
-        "quality": mean("quality", 3),
-        **{measure: mean(measure) for measure in measures},
+        **{label(measure): mean(measure) for measure in measures},
     }
 
 
@@ -208,12 +208,12 @@ def _draw_returns(
     axes: Any, variants: Sequence[VariantResult], labels: Sequence[str], baselines: dict[str, float]
 ) -> None:
     estimates = []
-    for variant, label in zip(variants, labels, strict=True):
+    for variant, of_variant in zip(variants, labels, strict=True):
         assert variant.estimate is not None
         value, low, high, _ = variant.estimate
         returns = (result.measured["return"] for result in variant.finished)
         seeds = [each for each in returns if each is not None]
-        text = f"{label}\n{value:.1f} [{low:.1f}, {high:.1f}]"
+        text = f"{of_variant}\n{value:.1f} [{low:.1f}, {high:.1f}]"
         estimates.append(Estimate(text, value, low, high, seeds))
     values = [estimate.value for estimate in estimates]
     axes.barh(range(len(values)), values, 0.6, color=colours(len(values)), alpha=0.35)

@@ -117,8 +117,8 @@ class MonteCarloEM(Search):
                         zip([-each for each in gradients], objective.variables, strict=True)
                     )
                 state.save(now=progress.finished)
+                bar.set_postfix_str(f"log-density a step {mean:.5f}", refresh=False)
                 bar.update()
-                bar.set_postfix_str(f"log-density a step {mean:.5f}")
         return state
 
     def _end_block(

@@ -87,8 +87,8 @@ class LBFGS(Search):
             prior, prior_gradients = fitted.log_prior_and_gradients()
             mean = total / objective.num_steps
             state.add({"step": len(history), "log_likelihood": mean})
+            bar.set_postfix_str(f"log-likelihood a step {mean:.5f}", refresh=False)
             bar.update()
-            bar.set_postfix_str(f"log-likelihood a step {mean:.5f}")
             value = total + prior
             if np.isfinite(value) and value > progress.objective:
                 state.keep(value, len(history))

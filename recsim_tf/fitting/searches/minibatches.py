@@ -149,10 +149,11 @@ class Minibatches(Search):
                 elif len(history) == self.passes:
                     progress.finish(converged=rest.is_reached())
                 state.save(now=progress.finished)
-                bar.update()
                 bar.set_postfix_str(
-                    f"{'held-out ' if problem.held_out else ''}log-likelihood a step {measure:.5f}"
+                    f"{'held-out ' if problem.held_out else ''}log-likelihood a step {measure:.5f}",
+                    refresh=False,
                 )
+                bar.update()
         return state
 
 

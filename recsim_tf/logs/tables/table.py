@@ -49,7 +49,7 @@ def from_table(
     document_ids: Sequence | np.ndarray | None = None,
     slate_size: Count | None = None,
     first_position: WholeNumber = 0,
-    departed: bool = True,
+    departed: bool | None = None,
     multiple_clicks: bool = False,
     visits: TableVisits | None = None,
     drop_invalid: bool = False,
@@ -114,7 +114,9 @@ def from_table(
       slate_size: size of slates K, at most 10,000; by default the largest number of impressions of
         a slate.
       first_position: number of the first position.
-      departed: whether users left after their last steps, if there is no such column.
+      departed: whether users left after their last steps, if there is no such column: False where
+        sessions were cut, by a pause or by the end of the log. With None the log does not say, and
+        a fit or a simulation of its sessions asks for it.
       multiple_clicks: whether a slate may have several clicks, so that the log is for models that
         draw clicks [B, K], such as `MultipleClickCascade`.
       visits: None, or the rule that divides a session, which is then the lifetime of a user, into
@@ -195,7 +197,7 @@ def from_table(
     if not len(rows.order):
         raise ValueError(f"table must have a session without a fault, got none: {faults.summary}")
 
-    left = np.full(len(rows.length), departed)
+    left: Any = () if departed is None else np.full(len(rows.length), departed)
     if visit_steps is not None:
         left = visit_steps.departed
     elif "departed" in cells:

@@ -377,3 +377,12 @@ def test_large_steps_stay_apart_or_are_refused():
     assert from_table(table(visit=steps), COLUMNS).length.tolist() == [2, 1]
     with pytest.raises(ValueError, match="row 0, column 'visit' must be a whole number"):
         from_table(table(visit=np.array(steps, float)), COLUMNS)
+
+
+def test_a_table_without_departures_says_so_and_a_model_asks_for_them():
+    log = from_table(table(), COLUMNS)
+    assert log.departed == ()
+    assert "does not say whether users left" in repr(log)
+    assert from_table(table(), COLUMNS, departed=False).departed.tolist() == [False, False]
+    with pytest.raises(ValueError, match=r"needs a log with departures .* departed=True"):
+        log.require("a fit", "departed")
