@@ -37,7 +37,9 @@ WORDS = {
     "docs/own_environment.md": (
         "custom environment, own environment, custom user model, user model, document model"
     ),
-    "docs/own_environment.md#What the methods give": "shapes, methods of a user model, departure, users who leave",
+    "docs/own_environment.md#What the methods give": (
+        "shapes, methods of a user model, departure, users who leave"
+    ),
     "docs/own_environment.md#What a model may do": (
         "per_user, rank, callbacks, Catalogue, item catalogue, missing values, NaN, mask"
     ),
