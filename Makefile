@@ -14,8 +14,12 @@ ACCELERATORS := .venv-accelerators
 # them have wheels for Python 3.11 alone.
 JUDGES := .venv-judges
 JUDGES_PYTHON ?= $(shell command -v python3.11 || echo $(PYTHON))
-# The lock files hold every requirement for Python 3.11 to 3.13, so pip has nothing to look for.
-INSTALL := $(PIP) install --quiet --no-deps --editable . --requirement
+# The lock files hold every requirement for Python 3.11 to 3.13, so pip has nothing to look for. They
+# have hashes, which an editable installation cannot have: it is a command of its own.
+LOCKED := install --quiet --no-deps --require-hashes --requirement
+ITSELF := install --quiet --no-deps --no-build-isolation --editable .
+# The releases of a lock file alone, as constraints for what is not in it.
+PINS := sed -n 's/^\([^ \#].*\) \\$$/\1/p'
 INSTALL_ALONE := python -m pip --disable-pip-version-check install --quiet --no-deps
 RUN_DIR ?= runs/quickstart
 # Tests that trace much, which processes keep: they are a run of their own, for memory.
@@ -24,7 +28,7 @@ HEAVY := tests/fitting tests/ope
 PYTEST := $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder \
 	--durations=15
 
-.PHONY: help train test blocks smoke long nightly accelerators judges lint tables site notebooks wheel release data lock bounds clean
+.PHONY: help train test blocks smoke long nightly accelerators judges lint tables site notebooks wheel dist release data lock bounds clean
 
 help:
 	@echo "make train   create $(VENV), install, train the quickstart config into $(RUN_DIR)"
@@ -41,7 +45,8 @@ help:
 	@echo "make notebooks   run three of the examples as notebooks"
 	@echo "make data    bring two public data sets into data/, print their terms"
 	@echo "make lock    bring requirements.lock and requirements-test.lock up to date"
-	@echo "make release   build and check what is published, see docs/releasing.md"
+	@echo "make dist    build what is published from the last commit, print its sums"
+	@echo "make release   make dist, install it in empty environments, ask for what is missing"
 	@echo "make bounds  tests with the oldest and newest releases that are allowed, and TensorFlow's pre-release"
 	@echo "make wheel   build a wheel and train from it in an empty environment"
 
@@ -50,16 +55,18 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.agents: $(BIN)/python pyproject.toml setup.py requirements.lock
-	$(INSTALL) requirements.lock
+	$(PIP) $(LOCKED) requirements.lock
+	$(PIP) $(ITSELF)
 	@touch $@
 
 $(VENV)/.test: $(BIN)/python pyproject.toml setup.py requirements-test.lock
-	$(INSTALL) requirements-test.lock
+	$(PIP) $(LOCKED) requirements-test.lock
+	$(PIP) $(ITSELF)
 	@touch $@ $(VENV)/.agents
 
 # Brings the lock files up to date with pyproject.toml.
 COMPILE := uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-header --no-annotate \
-	--no-emit-index-url pyproject.toml --group tf-agents
+	--no-emit-index-url --generate-hashes pyproject.toml --group tf-agents
 lock: $(BIN)/python
 	$(PIP) install --quiet uv
 	$(BIN)/$(COMPILE) --extra agents --output-file requirements.lock
@@ -105,9 +112,11 @@ judges: $(JUDGES)/.judges
 # A judge that cannot be installed is missing in the table, and the table says so.
 $(JUDGES)/.judges: benchmarks/judging/requirements.txt pyproject.toml requirements-test.lock
 	$(JUDGES_PYTHON) -m venv $(JUDGES)
-	$(JUDGES)/bin/$(INSTALL_ALONE) --editable . --requirement requirements-test.lock
+	$(JUDGES)/bin/python -m pip --disable-pip-version-check $(LOCKED) requirements-test.lock
+	$(JUDGES)/bin/python -m pip --disable-pip-version-check $(ITSELF)
+	$(PINS) requirements-test.lock > $(JUDGES)/pins.txt
 	-$(JUDGES)/bin/python -m pip --disable-pip-version-check install --quiet torch \
-		--constraint requirements-test.lock
+		--constraint $(JUDGES)/pins.txt
 	-grep -v "^#" $< | xargs -n 1 $(JUDGES)/bin/$(INSTALL_ALONE) --ignore-requires-python
 	@touch $@
 
@@ -121,7 +130,8 @@ site: $(VENV)/.test
 	$(BIN)/python docs/gallery.py site/gallery
 
 notebooks: $(VENV)/.test
-	$(PIP) install --quiet --editable ".[notebooks]" --constraint requirements-test.lock
+	$(PINS) requirements-test.lock > $(VENV)/pins.txt
+	$(PIP) install --quiet --editable ".[notebooks]" --constraint $(VENV)/pins.txt
 	$(BIN)/python docs/notebooks.py
 
 # pip alone: nothing of recsim_tf needs to be installed.
@@ -136,12 +146,15 @@ bounds: $(BIN)/python
 	tests/bounds.sh newest $(NEWEST) $(BIN)/uv
 	tests/bounds.sh prerelease $(NEWEST) $(BIN)/uv
 
-release: $(VENV)/.test
-	$(BIN)/python tests/release_check.py
-	rm -rf dist
-	$(BIN)/python -m build --outdir dist
+# From the last commit, so that everybody who builds it gets the same bytes.
+dist: $(VENV)/.test
 	$(PIP) install --quiet twine
+	$(BIN)/python -m tests.release.build dist
 	$(BIN)/python -m twine check --strict dist/*
+
+release: dist
+	tests/release/bare.sh dist/*.whl $(OLDEST) $(NEWEST)
+	$(BIN)/python tests/release_check.py
 
 clean:
 	rm -rf $(VENV) $(ACCELERATORS) $(JUDGES) .venv-oldest .venv-newest .venv-prerelease build dist site *.egg-info

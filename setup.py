@@ -11,8 +11,9 @@ from setuptools import find_namespace_packages, setup
 
 _ROOT = Path(__file__).parent
 _PROJECT = tomllib.loads((_ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-# The address of the repository, empty until there is one.
+# The address of the repository and the mail address of the authors, empty until there are some.
 _REPOSITORY = _PROJECT["tool"]["recsim_tf"]["repository"]
+_CONTACT = _PROJECT["tool"]["recsim_tf"]["contact"]
 _LINK = re.compile(r"(!?)\[([^]]*)\]\((?!\w+:|#)([^)]+)\)")
 
 
@@ -41,6 +42,7 @@ for _folder in ("agents", "configs"):
 
 
 setup(
+    author_email=_CONTACT or None,
     long_description=_package_page(),
     long_description_content_type="text/markdown",
     project_urls={
@@ -50,6 +52,7 @@ setup(
             "Documentation": "/blob/HEAD/README.md",
             "Changes": "/blob/HEAD/CHANGELOG.md",
             "Issues": "/issues",
+            "Security": "/security/advisories/new",
         }.items()
         if _REPOSITORY
     },
