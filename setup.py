@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Packaging. `recsim_tf/agents` and `recsim_tf/configs` are links to the folders at the top, which
 are mapped where git made no links, as on Windows. On the package's page the links of README lead to
 the repository.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Compiled programs of recsim_tf as StableHLO, which an accelerator runs without TensorFlow.
 
     python benchmarks/accelerator.py export --output=FOLDER [--environment=ID ...] [--users=N ...]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The command line that benchmarks share: common flags, and the output of a result.
 
 A benchmark imports it before TensorFlow, which reads the environment.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Faults: commands that are killed, and commands whose disk is full or fails.
 
     python benchmarks/faults.py [kills|disk ...] [--json=PATH] [--quick] [--jobs=2]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Fits of user models to logged sessions, and what they are worth.
 
     python benchmarks/fitting.py [SECTION ...] [--replications=20] [--seed=0] [--path=PATH]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Two public data sets from the Python packages that contain them, into an ignored folder; `make
 data`.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Judges of other projects: their checkers, their learners and their test files.
 
     python benchmarks/judges.py [JUDGE ...] [--obp_repo=FOLDER] [--cleanrl_repo=FOLDER]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Policies judged from logs.
 
     python benchmarks/ope.py [SECTION ...] [--path=PATH] [--seed=0] [--json=PATH] [--quick]

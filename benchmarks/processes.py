@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Processes that benchmarks start: workers that measure, and peers in interpreters of their own."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """SlateQ beside the oracle at several sizes of interest evolution, by one configuration.
 
     python benchmarks/slateq_sizes.py [--size=3_of_50 ...] --json=PATH [--root_dir=DIR]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How fast recsim_tf is: beside its peers, and beside the time that its random numbers take.
 
     python benchmarks/speed.py [SECTION ...] [--rounds=3] [--json=PATH] [--quick]

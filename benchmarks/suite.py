@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The scores of all policies in all environments, as a result file.
 
     python benchmarks/suite.py --root_dir=DIR --json=PATH

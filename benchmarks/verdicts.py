@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How often the words of verdicts are true.
 
     python benchmarks/verdicts.py [SECTION ...] [--seed=0] [--json=PATH] [--quick]

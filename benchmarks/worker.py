@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A process that measures: it gives a task to a module, and prints the figures as one line of JSON.
 
     python benchmarks/worker.py MODULE TASK [--one_thread]

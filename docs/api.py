@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Writes the API reference from the docstrings, as a part of the site that `website.py` builds.
 
 A warning about a docstring or an annotation of recsim_tf is an error.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Settings of Sphinx, which `website.py` runs."""
 
 from pathlib import Path

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The figures in the sentences of README and docs, which quote result files.
 
 A figure is a number with three digits, or with two and a decimal point, beside the zeros at its

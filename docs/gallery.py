@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Makes the pages that the gallery shows: `python docs/gallery.py site/gallery`.
 
 Commands of recsim-tf write them, in a minute or two. With `--pictures`, Chromium then draws them

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Runs three of the examples as notebooks: `make notebooks`, or `python docs/notebooks.py`.
 
 What goes to standard error, as progress bars, is left out.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Words and phrases that readers type into the search of the site, by the place that they look for.
 
 `website.py` makes index entries of them, and `search.js` finds them by their words, in any order.

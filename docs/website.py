@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Builds the site: `make site`, or `python docs/website.py site`; open site/index.html.
 
 Sphinx reads a copy of README, docs/ and examples/, in which README is the index, each example is a

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Writes the tables of measurements into README and docs: `make tables`.
 
 A page has a table between the comments `<!-- table NAME -->` and `<!-- end -->`. `tables.py`

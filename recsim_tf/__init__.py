@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """recsim_tf: a TensorFlow-native, differentiable simulator of recommender systems.
 
 Names are imported at their first use, so that `import recsim_tf` itself does not load TensorFlow.

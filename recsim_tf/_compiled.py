@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The folder in which processes keep what XLA compiles, and the checksums of the programs.
 
 The folder `RECSIM_TF_COMPILED` gets one subfolder, `recsim_tf_programs`, which only its owner can

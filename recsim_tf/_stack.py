@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Settles the Keras generation, the log and the folder of compiled programs before TensorFlow is
 imported.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The import of TF-Agents, which an import of this module does.
 
 TF-Agents imports `gym` in a file that recsim_tf does not use. During the import an empty module

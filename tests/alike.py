@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Nests that are alike, also in each mode of execution, and draws that are as probable as said."""
 
 from collections.abc import Callable

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Runs tests with the oldest or the newest releases that pyproject.toml allows, or with the newest ones and the newest TensorFlow, pre-releases among them.
 # Usage: tests/bounds.sh RELEASES PYTHON UV, where RELEASES is oldest, newest or prerelease.
 set -euo pipefail

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Settings of the test session, made before TensorFlow is imported."""
 
 import gc

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Exact input/output cases taken from RecSim 0.2.4, in double precision."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Python code in fresh processes, from the root of the repository, and addresses for them."""
 
 import contextlib

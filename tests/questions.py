@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A small environment with queries: users who can be asked whether they like to be shown things."""
 
 from typing import Any, NamedTuple

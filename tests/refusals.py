@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Tables of refusals: calls, and the one line that each is refused with."""
 
 from collections.abc import Callable

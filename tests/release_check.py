@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Tells whether this checkout may be released: `python tests/release_check.py`.
 
 It prints each reason against a release in a line, and then ends with status 1.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Small policies: (observation, policy_state, seed) -> (slate, policy_state)."""
 
 import tensorflow as tf

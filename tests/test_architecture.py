@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The tables of rooms in docs/architecture.md, against the imports; and the names of files."""
 
 import ast

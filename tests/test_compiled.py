@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The folder of compiled programs: nobody's file is lost, and no program ends a process."""
 
 import atexit

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Values that arguments have by default, and ranks and ranges of parameters. Results of users rest
 on them, so a change of one belongs into the changelog.
 """

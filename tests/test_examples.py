@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The examples run, in their quick form; and the notebooks hold the same code."""
 
 import json

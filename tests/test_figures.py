@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The figures of README and docs: tables are what `make tables` writes, sentences quote results."""
 
 from typing import Any

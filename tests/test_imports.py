@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Everything can be imported without the modules that only POSIX systems have."""
 
 import pytest

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Mistakes that people make in Python: each is one line that names the argument, what is allowed
 and what was got. `tests/core/checks/test_faults.py` has those inside models; those
 that one class refuses are in the tests of that class.

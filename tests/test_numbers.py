@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Impossible numbers are refused where they are given, in one line that names the argument.
 
 `tests/properties/test_numbers.py` has the numbers of models.

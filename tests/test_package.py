@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The package is the same where the file system of a checkout has no links."""
 
 import shutil

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The two reports of parity in docs/reports: the features of RecSim and of RecSim NG, each with its
 place in the code and a test that exists; and the page of those who come from them.
 """

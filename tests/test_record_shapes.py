@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Records have the shapes and dtypes that their fields promise.
 
 The annotations stand here; within a record a letter is one size. B users have slates of K out of N

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The site of `make site`: its links lead to places, a browser shows all of every page, and the
 search finds the page that a newcomer needs.
 """

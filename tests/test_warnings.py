@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What cells of a notebook print that are run again and again."""
 
 import logging

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Builds a wheel, installs it in an empty environment outside the checkout as README says, and trains there from a packaged config.
 # Usage: tests/wheel_check.sh PYTHON, where PYTHON has the package `build`.
 set -euo pipefail

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """TF-Agents' bandits as slate agents, and `conversational` bandits with a model for each user."""
 
 from recsim_tf.agents.bandits import conversational

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """TF-Agents' bandits as slate agents, whose arms stand for slates."""
 
 import abc

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Full-slate Q-learning, in which each ordered slate is an action."""
 
 from recsim_tf.agents.full_slate_q.agent import (

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The agent of full-slate Q-learning, in which each ordered slate is an action."""
 
 import dataclasses

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The networks of full-slate Q-learning, with a value for each ordered slate."""
 
 import itertools

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Layers between environments and agents: histories, statistics, held slates, switching costs,
 beliefs, and turns as actions.
 

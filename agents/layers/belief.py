@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Layers of conversations: beliefs about the user, and turns as actions."""
 
 from collections.abc import Sequence

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A layer under which an agent sees the kinds of documents in place of their features."""
 
 from recsim_tf.agents.layers.layer import Layer

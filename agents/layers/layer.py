@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Layers between an environment and an agent, as pure functions of a memory for each user; and
 their use under an agent that learns, and around a policy that acts.
 """

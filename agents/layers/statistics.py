@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Layers that add statistics of the session to an agent's observation of the user."""
 
 import abc

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Layers for users who change slowly, which hold a turn, or charge a cost for a change of turn.
 
 Both amplify the advantage of a better slate over the noise of a step (Mladenov et al. 2019, arXiv

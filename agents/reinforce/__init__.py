@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The policy gradient over slates and turns, with corrections for off-policy data."""
 
 from recsim_tf.agents.reinforce.agent import (

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """REINFORCE (Williams 1992) over slates, with a baseline and a Plackett-Luce policy."""
 
 import dataclasses

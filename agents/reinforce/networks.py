@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The networks of the policy gradient: distributions of slates and turns, and values of states."""
 
 from collections.abc import Callable, Sequence

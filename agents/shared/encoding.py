@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Observations as float vectors, for networks."""
 
 from collections.abc import Callable

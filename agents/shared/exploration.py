@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Epsilon-greedy exploration over slates."""
 
 import dataclasses

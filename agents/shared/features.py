@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Networks and agents that see kinds of documents, and those that see features."""
 
 import functools

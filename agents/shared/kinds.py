@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Documents of a few kinds, which agents can tell apart by a number in place of features."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Learning by gradients: means over the elements of a batch that count, a step of descent on the
 data of all replicas, and copies of networks that follow them.
 

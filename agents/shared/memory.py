@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The memory of networks, which summarises the slates and responses of a session."""
 
 import dataclasses

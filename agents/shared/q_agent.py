@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Q-learning on sequences of steps: the base of agents that learn values by a target network."""
 
 import abc

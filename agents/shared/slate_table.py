@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Tables of all slates of K of N candidates, for agents that enumerate them."""
 
 import itertools

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Two towers, which map the user and each document to vectors, for large catalogues."""
 
 from collections.abc import Sequence

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Networks on experience, with or without a memory."""
 
 from typing import Any

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """SlateQ: Q-learning over slates, decomposed into item-wise values."""
 
 from recsim_tf.agents.shared.towers import TwoTowers

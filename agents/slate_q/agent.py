@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """SlateQ (Ie et al. 2019, arXiv 1905.12767): Q-learning with item-wise values of slates."""
 
 import dataclasses

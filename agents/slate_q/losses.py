@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The pure functions of SlateQ's learning: values of slates, and losses."""
 
 from typing import NamedTuple, Self

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The networks of SlateQ: an item-wise Q(s, i) and the value of "no click", Q(s, none)."""
 
 from collections.abc import Callable, Sequence

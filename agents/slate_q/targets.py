@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The targets of SlateQ's values, and RecSim 0.2.4's named agents, which differ in them."""
 
 import dataclasses

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Tabular Q-learning over discretised observations and slates."""
 
 from recsim_tf.agents.tabular_q.agent import (

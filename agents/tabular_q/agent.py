@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Tabular Q-learning (Watkins 1989), with a value for each cell of observations and slates."""
 
 import dataclasses

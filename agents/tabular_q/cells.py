@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Numbering of the cells of a table, each for a context and a slate of discretised observations."""
 
 import math

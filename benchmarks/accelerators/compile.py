@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Compiles StableHLO programs for a device that is not there, by XLA's own compiler for it, and
 prints what the compiler estimates, a line of JSON for each program.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The section `compile`: programs as XLA compiles them for a TPU v5e and an H100, without either.
 
 A program is mostly a loop, and a step is what the loop repeats. The figures of a step are those of

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Section `environments`: exported environments in JAX, beside TensorFlow's XLA."""
 
 import os

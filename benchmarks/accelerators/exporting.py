@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Sections `export`, a folder of programs that run under JAX, and `agree`, which runs it here."""
 
 import json

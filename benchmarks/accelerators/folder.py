@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The folder that goes to the device: programs, the first values of their variables, an index, and
 the script that runs them.
 """

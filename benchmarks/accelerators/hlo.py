@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Figures of the optimised HLO of a program: what its compiler estimates of the step of its loop.
 
 The step is the body of the loop, outside other loops, that has the most instructions. An inner loop

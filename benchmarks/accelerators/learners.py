@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Agents in training, as StableHLO: collection, train steps and whole learning iterations."""
 
 from collections.abc import Collection

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Plays the sessions of an exported environment in JAX, without TensorFlow.
 
     python play.py FOLDER ACTIONS RESULT SECONDS

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Rollouts of every environment, of thousands to millions of users, as StableHLO."""
 
 from collections.abc import Mapping, Sequence

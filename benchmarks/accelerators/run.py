@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Compiles, checks and times what `benchmarks/accelerator.py` exported, with JAX's XLA on its
 default device, without TensorFlow and without recsim_tf.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the sections of the accelerators' benchmark are asked for."""
 
 import subprocess

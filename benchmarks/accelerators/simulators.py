@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Log-likelihoods with gradients, of simulators and in a fit, as StableHLO."""
 
 import tensorflow as tf

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The commands of the campaign: each of recsim-tf's, on configurations of a second or two."""
 
 import re

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Commands whose disk is full, fails, or may not be written."""
 
 import errno

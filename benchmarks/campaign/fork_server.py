@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A process that has imported recsim_tf, and runs its commands in forks of itself.
 
     python -m campaign.fork_server

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Commands that are killed at each of their file operations, or asked to stop, and run again."""
 
 import signal

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The contents of a folder after a command, without times, rates and random names, which differ
 between any two runs.
 """

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Runs commands of recsim-tf in forks of servers, with faults at their file operations."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Commands that a fault befalls, and that run once more without one."""
 
 import concurrent.futures

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The studies of `benchmarks/fitting.py`, one a module."""
 
 import importlib.util

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Click models: how well ten of them predict the clicks on result pages that are kept apart.
 
 All are settings of `PageClicks-v0` whose items are pairs of a query and a document, and are fitted

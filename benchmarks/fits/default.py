@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Default: fits with hidden tastes by the method that `fit` chooses, and by `MeanField`.
 
 Each world hides a draw of its users from the log. All parameters are fitted to each of some logs of

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Feed: what a world fitted to KuaiRand knows of later days, and of other users.
 
 Models of `recsim_tf.worlds.feed` are fitted to impressions up to a day: the whole model; its static

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Fields: whether intervals hold the truth where a column of users is known and a taste is hidden.
 
 Shoppers have a device, which the log knows of four in five, and a taste, which it never knows. The

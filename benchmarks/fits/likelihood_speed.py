@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Speed of the likelihood of sessions with its gradient, and memory of a log that is read from
 disk.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Log: fits to a table that no model of recsim_tf made.
 
 NumPy simulates readers who come back several times. They click on any number of five documents. A

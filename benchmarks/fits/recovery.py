@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Recovery: whether fits find the parameters that made a log.
 
 A log holds sessions of interest evolution under random slates of 3 of 10, with everything logged

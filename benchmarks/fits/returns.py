@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Returns: when customers of a supermarket come back, in whole days.
 
 Hazards and log-normal gaps of `examples/recipes/returns.py` are fitted to customers of Ta-Feng, and

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Shelf: what order explains of what households buy, beside their tastes.
 
 Models of `examples/recipes/shelf.py` are fitted by Halton points, which integrate the tastes out.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Does `fitting.validate` tell how well a simulator ranks policies?
 
 The visitors are those of `off_policy/believed.py`. Four Plackett-Luce policies are ranked by

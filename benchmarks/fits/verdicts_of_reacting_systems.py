@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Do the words of `fitting.validate` hold where the system that logged reacts to its users?
 
 Every live system reacts: what it shows next depends on what a user clicked before. So a log's

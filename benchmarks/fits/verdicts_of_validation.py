@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Do the words of `fitting.validate` hold? A true simulator should keep each word in 95 % of logs,
 and a fault should be found in 80 %.
 

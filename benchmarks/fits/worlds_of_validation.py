@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Watchers of items, for `verdicts_of_validation.py`: true worlds of five kinds, and faults.
 
 A fault is a world and a simulator that lacks one thing of it. The simulator's level of clicks, and

@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
 """Judges: checkers, learners and test files of other projects."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Agents of other libraries in training."""
 
 from judging import cleanrl, stable_baselines3_agents, tf_agents

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The checkers of environments of Gymnasium and of Stable-Baselines3."""
 
 import warnings

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """CleanRL's `ppo.py`, unchanged, in training. It names an environment and nothing else."""
 
 import subprocess

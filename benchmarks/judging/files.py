@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Logs that are written as data sets of Minari and RLDS, and read back by these libraries."""
 
 import os

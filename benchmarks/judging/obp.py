@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """obp's estimators beside `recsim_tf.ope`, and obp's tests of estimators."""
 
 import dataclasses

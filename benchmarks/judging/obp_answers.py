@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """obp's estimators with round rewards from `recsim_tf.ope`, also as a plugin of pytest.
 
     python -m pytest -p judging.obp_answers FILE ...

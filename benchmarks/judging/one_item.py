@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Runs a script of a learner with an environment of one item, flat, whose id needs no arguments.
 
 python one_item.py SCRIPT [ARGUMENT ...]

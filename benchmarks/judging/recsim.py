@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Test files of RecSim and RecSim NG, with recsim_tf behind their names."""
 
 import importlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """RecSim's choice models by its names, over recsim_tf's. A plugin of pytest for its test file."""
 
 import importlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """RecSim NG's affinities, selectors and dynamics by its names, over recsim_tf's. A plugin of pytest
 for its test files. Values, specs and random variables stay RecSim NG's and Edward2's.
 """

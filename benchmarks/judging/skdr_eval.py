@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """skdr-eval: its tests of recovery and coverage, and both tools on the same logs.
 
 See `skdr_tests.py` and `skdr_logs.py` for what each is given.

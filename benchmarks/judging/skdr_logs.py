@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Both tools on the same logs: how often each lets a policy be deployed, and how often it is right.
 
 The logs are those of `off_policy/doctor_worlds.py`, of 1,000 sessions. A slate is one action for

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """skdr-eval's tests of recovery and coverage, asked of both tools.
 
 Each of these tests simulates logs of a known value, and sets a bound on the estimate or a least

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Agents of Stable-Baselines3 in training."""
 
 import gymnasium

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Test files of other projects, run by pytest in a process of its own."""
 
 import subprocess

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """TF-Agents' check of environments, its random driver, and its DQN and PPO in training."""
 
 from collections.abc import Callable

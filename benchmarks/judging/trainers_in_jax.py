@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Trainers in JAX of other projects in exported worlds, beside our REINFORCE at the same steps."""
 
 import json

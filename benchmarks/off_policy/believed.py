@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Do the words of estimates hold? "Believable" and "wide" promise that the 95 % intervals of
 the value and of the gain hold the truth in at least 92 % of logs.
 

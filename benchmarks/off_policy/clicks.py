@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Weights of click probabilities, from logs of a ranking that never explored.
 
 Users meet a page of five of 60 items. The old policy ranks it by a fixed score of the items, the

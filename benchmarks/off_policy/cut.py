@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Logs as companies have them: sessions that were cut, candidates of a query, users who come again.
 
 NumPy makes the logs, as tables. Shoppers of two kinds, which the log tells, meet pages of ten

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Do intervals of the difference of two policies hold, where both are believed?
 
 Which of two new policies is better is what an experiment asks. The visitors are those of

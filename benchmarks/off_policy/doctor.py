@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Is a log that misleads found out before a policy is judged from it? In the worlds of
 `doctor_worlds.py`, which are written in NumPy alone.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Logs with a fault that misleads an estimate, and sound logs, from worlds whose values are known.
 
 Users of 12 kinds, which the log tells, meet a slate of 3 of 6 documents and may click on each of

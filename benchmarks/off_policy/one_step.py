@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Errors and coverages of estimators in slates of users of four kinds, from logs of 1,000 sessions
 of a policy that is three times less sharp.
 """

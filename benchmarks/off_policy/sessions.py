@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Sessions of interest evolution, where weights break and a model does not care: logs of 1,000
 sessions in four settings, fits to such logs, and SlateQ judged from a Plackett-Luce log.
 """

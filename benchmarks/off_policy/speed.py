@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """CPU time of the weights of slates, and of marginals; and how long an estimate from long sessions
 takes, and the table and the page of many policies.
 """

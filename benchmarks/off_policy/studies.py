@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Studies of estimators in a simulator, where the truth is known."""
 
 import dataclasses

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Logs of readers that NumPy writes, and simulators of them that are right or lack something.
 
 Readers meet 4 of 30 articles at each visit, and click any of them by a hidden taste for their two

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Users who meet one slate of 3 of 10 videos, and choose from it in four ways; policies of a
 sharpness.
 """

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """RecSim's defaults, the command line and the timing, shared by the peers' programs of interest
 evolution. It needs Python alone, since it runs with the peers' interpreters.
 """

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Interest evolution written in JAX for this comparison: user-steps per CPU second.
 
 Run by `benchmarks/speed.py` with an interpreter that has JAX (nothing of recsim_tf is needed):

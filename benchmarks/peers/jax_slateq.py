@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The training of configs/quickstart.gin written in JAX for this comparison.
 
 Run by `benchmarks/speed.py learning` with an interpreter that has JAX, Flax and Optax (nothing of

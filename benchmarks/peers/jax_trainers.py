@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Trainers in JAX of other projects in an interest evolution that recsim_tf exported.
 
 `benchmarks/judges.py rejax purejaxrl` runs this script with an interpreter that has what

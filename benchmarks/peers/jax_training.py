@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The command line of trainings in JAX, shared by `jax_slateq.py` and `jax_reinforce.py`."""
 
 import argparse

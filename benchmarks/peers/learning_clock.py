@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The clock of trainings that are compared. It needs Python alone, since it runs with the peers'
 interpreters too.
 """

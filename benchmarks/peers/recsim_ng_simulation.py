@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Interest evolution written with RecSim NG's stories for this comparison: user-steps per CPU
 second.
 

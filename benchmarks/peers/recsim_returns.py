@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """RecSim 0.2.4's bandits in RecSim's interest exploration, with the constants of the suite: the
 mean return of a session, and its standard error.
 

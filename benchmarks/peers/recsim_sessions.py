@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """RecSim 0.2.4's environments with its agents: environment steps per CPU second.
 
 Run by `benchmarks/speed.py` with an interpreter that has RecSim (Python 3.6 and later; nothing of

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """REINFORCE and its training in JAX, in the idiomatic style of `jax_reinforce.py`."""
 
 from typing import Any, ClassVar, NamedTuple

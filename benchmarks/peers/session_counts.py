@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The memory of an agent in interest evolution, as a wrapper of an environment of gymnax."""
 
 from typing import Any, NamedTuple

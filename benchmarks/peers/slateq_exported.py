@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """SlateQ in JAX, in the idiomatic style, in an interest evolution that recsim_tf exported."""
 
 import sys

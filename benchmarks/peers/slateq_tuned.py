@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """SlateQ and its training in JAX, in the tuned style of `jax_slateq.py`."""
 
 from typing import Any, ClassVar

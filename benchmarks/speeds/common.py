@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Parts that the sections of the speed report share."""
 
 import statistics

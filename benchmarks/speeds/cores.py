@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Two cores against one: users in shards, which are simulated side by side.
 
 On one core TensorFlow has one thread. Rates are by wall time, so they mean something on a machine

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A step of interest evolution against the time to draw what it must draw."""
 
 import math

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How soon a user sees a first result: CPU seconds to trace and compile a rollout."""
 
 import time

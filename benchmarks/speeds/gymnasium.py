@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One user at a time, through Gymnasium."""
 
 import math

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The quickstart's training, on one core in graph mode and under XLA, in turns with the same
 training in JAX, and on all cores.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Memory of a user: the growth of a process's peak between two batch sizes, interest evolution, 10
 candidates.
 """

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Simulation against peers, which take turns on one core: figures are ratios of medians over the
 rounds.
 

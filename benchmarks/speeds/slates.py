@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The exact slate optimiser against a top-K alone, on a shared catalogue."""
 
 from typing import Any, NamedTuple

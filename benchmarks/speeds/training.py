@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Agents in training against RecSim's own agents, which take turns on one core.
 
 Each iteration steps 1,024 users once, 2 of 10 candidates, and trains once on 8 replayed transitions

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The tables of measurements in README and docs, which `write_tables.py` writes.
 
 A table has a label and a key for each row, and a text for each column. In the texts `@` stands for

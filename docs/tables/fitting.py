@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Tables of fits to logs, and of what a validation finds."""
 
 from tables.table import Table

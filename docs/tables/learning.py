@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Tables of returns of agents."""
 
 from tables.table import Table

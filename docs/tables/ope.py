@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Tables of estimates of a policy's value, and of judges."""
 
 from tables.table import Table

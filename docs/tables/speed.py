@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Tables of rates, of cores, of first calls and of programs for accelerators."""
 
 from tables.table import Table

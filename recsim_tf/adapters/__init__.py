@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
 """Adapters to other libraries: `tf_agents` needs TF-Agents, and `gymnasium` needs Gymnasium."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Many simulated users as a vector environment of Stable-Baselines3.
 
 import gymnasium

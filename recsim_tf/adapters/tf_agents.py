@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The simulator as a TF-Agents environment, and conversions of policies from and to TF-Agents."""
 
 import recsim_tf._tf_agents  # noqa: F401  # It imports TF-Agents.

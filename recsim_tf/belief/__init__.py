@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Beliefs of agents about users, and the values of turns under a belief.
 
 The user model that is simulated and scored is also the likelihood of the belief.

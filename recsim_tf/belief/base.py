@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The base of beliefs, updates of particles, which are possible states of users, and a belief over
 finitely many types of users.
 """

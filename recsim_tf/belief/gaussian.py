@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A belief over users with normal tastes, refitted to weighted particles at each turn."""
 
 from typing import NamedTuple

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Moments of a `GaussianBelief`: particles with given moments, and those of weighted particles."""
 
 from typing import NamedTuple

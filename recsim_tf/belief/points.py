@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The quasi-random points at which a belief is evaluated, the same for all users and turns."""
 
 import functools

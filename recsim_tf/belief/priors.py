@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The families of initial draws that a `GaussianBelief` supports."""
 
 import dataclasses

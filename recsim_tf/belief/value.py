@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Values of slates and questions under a belief.
 
 A belief is a set of particles: weights [B, P] that sum to one, utilities [B, P, N] of candidates to

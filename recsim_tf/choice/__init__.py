@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Choice models as TFP distributions: the choice of one position of a slate or of none, clicks and
 purchases on several positions, and replies of several kinds.
 """

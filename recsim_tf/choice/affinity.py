@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Affinities of users to documents: functions of two vectors, the user's u and the document's v.
 
     affinity.cosine(tastes, features)  # [B, F], [B, K, F] -> [B, K]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Replies of several kinds as one draw: a mode, such as "chooses" or "answers", and its value."""
 
 import itertools

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Click models whose users examine a document by its position, and by the last click above it."""
 
 from typing import Any

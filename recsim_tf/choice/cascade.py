@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Cascade choice: the user examines the slate from the top and stops at the first click."""
 
 import abc

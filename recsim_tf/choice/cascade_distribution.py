@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The distribution of clicks and purchases of a user who examines a slate from the top."""
 
 from typing import Any, NamedTuple

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Click models, in which a user may click on any number of documents of a slate."""
 
 import abc

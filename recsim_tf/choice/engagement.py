@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Draws of a choice or clicks together with a rating or a dwell time of the chosen documents."""
 
 from collections.abc import Callable

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Multinomial choice, in which the documents of the slate and "no click" compete."""
 
 from typing import Any, ClassVar

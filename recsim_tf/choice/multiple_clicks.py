@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Cascade models with several clicks on a slate, and with purchases after clicks."""
 
 import abc

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Several choices from one slate, in sequence and without repetition."""
 
 import dataclasses

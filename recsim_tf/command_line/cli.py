@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The `recsim-tf` command, with sub-commands to train, evaluate, show sessions, simulate, compare,
 fit, validate, judge logs and policies from them, sweep, and score agents by a suite.
 """

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The commands of `recsim-tf` and their options."""
 
 import argparse

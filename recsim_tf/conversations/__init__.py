@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Conversations: the system recommends, endorses, compares, asks and shows chips; users choose,
 answer, rate, critique and refine.
 """

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Acts of the system in a turn, and modes of the users' replies."""
 
 import enum

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Users of real dialogues, who also talk beside the act. They were made for the data set IARD."""
 
 from collections.abc import Sequence

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Items of conversations: a shared catalogue with biases and factors, whose candidates follow the
 users' refinements; and their attributes.
 

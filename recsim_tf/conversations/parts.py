@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The parts of users: replies in each mode, changes of trust and patience, and dwell times."""
 
 from typing import Any, NamedTuple

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Conversations in words: replies as records and as phrases of a grammar, turns as sentences."""
 
 from collections.abc import Sequence

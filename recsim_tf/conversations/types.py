@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The records of conversations, for B users, K positions, A attributes, C chips and F factors."""
 
 from typing import Any, NamedTuple

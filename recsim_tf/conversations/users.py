@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Users who choose, answer, rate, critique and refine.
 
 A reply is a symbol of a finite alphabet: a mode, and a value in it. Its probabilities depend on the

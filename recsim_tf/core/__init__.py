@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The simulator's core: records, models, the simulator, random numbers. It knows only
 TensorFlow, TensorFlow Probability and gin.
 """

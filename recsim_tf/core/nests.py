@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Operations on nests of tensors with the users as leading axis."""
 
 from collections.abc import Iterator, Mapping

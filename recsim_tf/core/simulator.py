@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The simulator: B users at once meet slates of documents, step by step, in pure functions."""
 
 import functools

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Components: parts of the state of users, which are drawn, change and are scored."""
 
 from recsim_tf.dynamics.component import Component, ComponentUsers, Keep, Restart, Where

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Components, which are parts of a state, branches between two of them, and users made of them."""
 
 import inspect

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Components: constant draws, rows of tables, histories, Markov chains and linear dynamics.
 
 The constructors raise `ValueError` for an argument with a wrong shape or out of range.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Simulation and scores of a component without users and documents."""
 
 from typing import NamedTuple

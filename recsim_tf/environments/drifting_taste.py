@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Drifting taste: users who choose from a shared catalogue by a taste that drifts towards their
 choices. The environment is made to be fitted to logs.
 

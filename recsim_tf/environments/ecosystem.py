@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The ecosystem, in which users share providers who depend on their clicks."""
 
 import dataclasses

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Engagement bait, in which videos that are watched long drive away the interests of users."""
 
 import dataclasses

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Intents: users with a hidden intent, whose satisfaction falls where slates miss it. The
 environment is not registered.
 """

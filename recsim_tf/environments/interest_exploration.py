@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Interest exploration: users have hidden, static affinities to topics, and the topic of higher
 quality draws most clicks at first.
 

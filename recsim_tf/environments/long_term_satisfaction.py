@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Long-term satisfaction: clickbait engages more at once and satisfies less in the long run.
 
 Semantics and constants come from RecSim 0.2.4. The model is described in Ie et al. 2019, "RecSim"

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The news, in which articles appear and age, and the clicks of all users show their quality."""
 
 import dataclasses

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Return visits, in which clickbait engages more in a visit and costs later visits."""
 
 import dataclasses

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Evaluation of policies: sessions of fresh users, measures of them, comparisons of values."""
 
 from recsim_tf.evaluation.evaluation import Evaluation

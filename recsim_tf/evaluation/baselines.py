@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Policies that do not learn: those of recsim_tf by name, and a user's, with checks of actions."""
 
 import functools

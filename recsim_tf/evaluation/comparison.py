@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Comparisons of values of parameters of an environment or of policies, and of seeds."""
 
 import contextlib

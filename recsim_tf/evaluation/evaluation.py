@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Evaluation of policies with the same users, in equal parts, one for each replica."""
 
 import contextlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Measures: counts at each step of a session, and summaries of their sums.
 
 A step shows a slate, and a slate counts as one impression, however many documents it has. So rates

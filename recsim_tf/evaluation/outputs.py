@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Tables of the single sessions of results, and plots of results."""
 
 from collections.abc import Sequence

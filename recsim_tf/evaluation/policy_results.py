@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Results of policies: measures of their sessions, as numbers, JSON and tables."""
 
 import dataclasses

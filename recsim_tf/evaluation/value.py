@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The returns of a policy in a model of the users."""
 
 from collections.abc import Callable, Mapping

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The parts of a run, built from the loaded configuration, and the command that takes them.
 
 Only here is a part of a run built without arguments, of the bindings of gin. The commands, and all

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Gin files by path or packaged name, and the names that they may use."""
 
 import contextlib

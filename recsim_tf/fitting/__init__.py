@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Fitting user models to usage logs, checking the fits, and sharing the models."""
 
 from recsim_tf.fitting.fit import fit

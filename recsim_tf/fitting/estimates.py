@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Estimates of parameters with errors and intervals, and which parameters the log identifies."""
 
 from collections.abc import Mapping

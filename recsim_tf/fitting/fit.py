@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Maximum likelihood and maximum a posteriori estimates of a simulator's parameters."""
 
 import dataclasses

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Draws from posteriors of parameters and of sessions, by the No-U-Turn sampler."""
 
 import dataclasses

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The support of a policy: how far its slates are from those of a log."""
 
 from typing import NamedTuple

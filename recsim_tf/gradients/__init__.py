@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Gradients of the expected return of a slate policy through the simulator. The score function
 gives unbiased gradients, and relaxed sessions give pathwise gradients.
 """

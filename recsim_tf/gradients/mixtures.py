@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Relaxed draws, which are weights over all values of a finite draw, and maps of them.
 
 A mixture has no value for integer fields. It has a `Label` instead, which models may pass on but

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The return of relaxed sessions, differentiable from the policy's logits to the rewards."""
 
 from collections.abc import Callable, Iterable

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The return of simulated sessions with the gradient of its expectation, by the score function."""
 
 from collections.abc import Iterable

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Language: channels that put replies into words, and score words given replies."""
 
 from recsim_tf.language.channel import Channel

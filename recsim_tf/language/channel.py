@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Channels, which put replies of users into words, and give the evidence of words for replies."""
 
 import abc

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A grammar of templates, in which a word is drawn at each position."""
 
 from collections.abc import Mapping, Sequence

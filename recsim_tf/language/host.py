@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A channel made of Python callables, such as a language model or a classifier."""
 
 from collections.abc import Callable, Sequence

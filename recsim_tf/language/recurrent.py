@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A recurrent network that puts replies into words."""
 
 import contextlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Conversion of words to numbers, and of numbers to words."""
 
 from collections import Counter

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Logged sessions: `Log`, and its readers and writers.
 
 There are readers of rollouts, tables, episode files, the Open Bandit Dataset, result pages,

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Arguments that are logs or models, or contain one, as results of readers and fits do."""
 
 from typing import Any

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Steps at which a log cuts sessions, and slates after the end of a session."""
 
 from typing import Any, NamedTuple

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Logs as data sets of other libraries: in the form of RLDS (Ramos et al. 2021, arXiv 2111.02767),
 which TFDS, Acme and others read, and of Minari 0.5 (https://minari.farama.org).
 """

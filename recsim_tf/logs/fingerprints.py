@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Fingerprints of logs, by which a policy that was learned from a log's sessions is known."""
 
 from typing import Any

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Hashes of rows of arrays, by which equal rows are found."""
 
 from collections.abc import Sequence

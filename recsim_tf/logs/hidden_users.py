@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Initial draws that a log lacks, drawn given all that it has of a session."""
 
 from collections.abc import Sequence

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Groups of sessions of similar lengths, which need little padding."""
 
 from collections.abc import Callable, Iterator

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Logged sessions: candidates, slates, responses of the users, and rewards."""
 
 import hashlib

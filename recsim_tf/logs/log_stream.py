@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Logged sessions that are read again in each pass."""
 
 from collections.abc import Callable, Iterable, Iterator

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The documents of a log as a document model: the candidates of each step, and their attributes."""
 
 import functools

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Initial draws of the users that a log lacks, field by field."""
 
 import functools

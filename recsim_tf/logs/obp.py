@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Conversion of logs to the feedback of the library obp 0.5.7 (Saito et al. 2020, Open Bandit
 Pipeline), and back. obp itself is not imported.
 """

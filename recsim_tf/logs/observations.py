@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The agents' observations in sessions whose draws are known."""
 
 from collections.abc import Sequence

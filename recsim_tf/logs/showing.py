@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Summaries of logs in a few lines."""
 
 from collections.abc import Mapping

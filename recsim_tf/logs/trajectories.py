@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Logs from trajectories, episode files and simulations, and trajectories from logs."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Off-policy evaluation: estimates of a new policy's mean return from the sessions of an old
 policy.
 

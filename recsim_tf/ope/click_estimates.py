@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Estimates by weights of click probabilities, for logs of a ranking that never explored.
 
 The estimators are CIPS and CDR of Tanaka et al. 2026, "Off-policy evaluation for ranking policies

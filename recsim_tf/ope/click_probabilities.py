@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Click probabilities by a click model, on the slates of a log and on those of another policy."""
 
 import functools

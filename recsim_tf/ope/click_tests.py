@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Tests whether positions work as a click model says, by the clicks of a log."""
 
 from typing import Any, NamedTuple

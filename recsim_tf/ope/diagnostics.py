@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Diagnostics of importance weights: warnings against estimates that are not to be believed."""
 
 from typing import NamedTuple

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Estimators of a policy's value: each is four choices, and the usual ones have names of papers."""
 
 import dataclasses

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Estimates of a policy's mean return from the sessions of another policy."""
 
 import contextlib

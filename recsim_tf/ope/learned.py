@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A test for policies that were learned from the log that judges them."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """An estimate of the policy that logged, for logs without probabilities."""
 
 import functools

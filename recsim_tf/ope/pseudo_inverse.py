@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Weights that need the distribution of all slates of a policy: those of the pseudo-inverse
 estimator, and those of some of the positions.
 

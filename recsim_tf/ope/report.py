@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The page of policies judged from a log, with estimates and the reasons to believe them or not."""
 
 import os

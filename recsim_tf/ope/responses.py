@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How users take other slates than the logged ones: in the log, and in a model."""
 
 from typing import Any, NamedTuple, Self

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Estimates of a policy's value with their intervals and verdicts."""
 
 import itertools

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The sample of a log: weights by session, step and position, rewards and discounts."""
 
 import dataclasses

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The mean return of a policy in a model of the users, and its gain over the logging policy."""
 
 import functools

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Intervals of gains that hold for several policies together."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Values of slates for doubly robust estimators."""
 
 import dataclasses

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Importance weights: ratios of probabilities under two policies, and the bending of them."""
 
 import dataclasses

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The optimum of engagement bait with known interests, by a dynamic program over two interests."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The bound of an environment: its record, and the environments that have one."""
 
 import importlib

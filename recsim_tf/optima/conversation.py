@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The bound of conversations, in which the taste is known and every item can be offered."""
 
 import numpy as np

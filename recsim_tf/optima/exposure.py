@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Optima where clickbait engages now and satisfies less later: one number, the exposure of a user,
 carries the future, so a dynamic program over it is exact but for its grid.
 """

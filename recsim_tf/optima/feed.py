@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The bound of the feed, where two memories of clicks carry the future."""
 
 import numpy as np

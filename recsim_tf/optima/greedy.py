@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Optima of environments in which actions change neither users nor the documents to come.
 
 There the next slate alone depends on an action, so the policy that knows all and shows the slate of

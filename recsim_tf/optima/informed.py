@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Sessions under policies that see the states of users and the hidden attributes of documents."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The bound of key-terms: the best arms of the rounds in which the best arms are offered."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Parts of dynamic programs: grids, transitions between their points, and the best slates."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Upper bounds by relaxations, which give the policy more than any policy can have."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Policies for `Simulator.rollout`, which need only TensorFlow Probability.
 
 Their parts are in modules: `choice_scores` has beliefs about clicks, `slates` has slate optimisers,

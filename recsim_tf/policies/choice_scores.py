@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """An agent's beliefs about clicks: a weight for each candidate and a weight for "no click".
 
 A slate's click probabilities are proportional to these weights, P(i | A) = v_i / (sum_{j in A} v_j

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Policies by the clickbait of documents, for long-term satisfaction and for return visits."""
 
 import tensorflow as tf

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Bandits whose rewards are clicks.
 
 The scores of the clusters come from a user's impressions and clicks of each cluster. The policy

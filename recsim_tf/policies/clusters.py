@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Bandits over clusters of documents.
 
 A user's clicks rank the clusters, and quality ranks the documents within a cluster.

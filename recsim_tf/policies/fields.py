@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Checks of the observations and specs that policies need from an environment."""
 
 from typing import NamedTuple

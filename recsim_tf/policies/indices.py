@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Multi-armed bandits as pure functions, which give an index for each arm of B users at once.
 
 `pulls` and `rewards`, float [B, A], are the number of pulls of each arm and the sum of its rewards,

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Policies that are written in NumPy."""
 
 from collections.abc import Callable

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The base of policies whose constants are parameters."""
 
 from typing import Any, ClassVar

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A policy of random slates or turns."""
 
 import tensorflow as tf

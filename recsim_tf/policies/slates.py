@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Slate optimisers, which choose the K of N candidates that maximise the expected value of a slate.
 
 With click weights v_i and no-click weight v_0, a slate A has the value

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Policies that give the probabilities of their actions."""
 
 from collections.abc import Callable

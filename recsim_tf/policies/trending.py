@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Policies of worlds: one shows documents that other users click, and tries unseen ones; one shows
 documents close to users, with a boost for providers with few clicks.
 """

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Numbered checkpoints in a folder, each a folder that appears complete or not at all."""
 
 import sys

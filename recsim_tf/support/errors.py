@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Messages of errors as one line, with the line of a user's code that is at fault."""
 
 import difflib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The matplotlib figure of every plot, which a notebook shows without pyplot."""
 
 import io

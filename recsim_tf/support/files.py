@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Files and folders that appear complete or not at all, and readers of small files."""
 
 import contextlib

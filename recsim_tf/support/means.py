@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Means over sessions, and their errors."""
 
 import functools

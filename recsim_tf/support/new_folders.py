@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """New folders that processes may write under one name, and removal of killed processes' files."""
 
 import contextlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Results of many kinds as files: one place that writes them, each whole or not at all."""
 
 from collections.abc import Mapping

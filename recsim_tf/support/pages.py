@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Reports with sections of sentences, tables and charts, as a page of HTML.
 
     page(

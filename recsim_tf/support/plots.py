@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Charts by matplotlib without a display: lines with bands, estimates with intervals, axes."""
 
 import contextlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Progress bars for terminals, notebooks and logs."""
 
 import sys

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Summaries of large objects as text and for notebooks, and other tables for notebooks."""
 
 from collections.abc import Collection, Mapping, Sequence

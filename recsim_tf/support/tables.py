@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Tables of text, for screens and for Markdown, frames of pandas, and their numbers and names."""
 
 import math

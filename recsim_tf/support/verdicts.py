@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Verdicts on whether a number is to be believed, in one of a few words that are promises."""
 
 from typing import NamedTuple

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Training of an agent in Python: `Training`, and the settings of its iterations."""
 
 from recsim_tf import _tf_agents

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Checkpoints of a training: the variables that its replicas share, and the own ones of each."""
 
 import sys

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Metrics of the sessions that a training collects, in RecSim's scalar tags."""
 
 import math

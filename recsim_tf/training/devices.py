@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The devices of a run: one, several, or those of several machines, by `tf.distribute`.
 
 TensorFlow waits for the other workers without a message. So each worker first listens at its own

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Frames as rows of numbers, so that one table holds all that a replay keeps."""
 
 import math

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The learning loop: collection, replay and training in one compiled function."""
 
 import dataclasses

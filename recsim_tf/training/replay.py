@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A replay buffer whose sampling can be checkpointed, and which gives the newest frames too."""
 
 import tensorflow as tf

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Worlds that are fitted to public logs: model, reader and starts of a fit, in a file each.
 
 They are written with the public names of recsim_tf alone, so each is also an example of a world of

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Small simulators for the tests of the Gymnasium environments."""
 
 from typing import NamedTuple

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Users as a vector environment of Stable-Baselines3, whose base class is replaced by an empty one
 where the library is not installed.
 """

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Experience of agents. What is made by hand has users and documents that are vectors, slates of 2
 of 4, and responses of clicks only.
 """

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What an agent refuses at construction: environments that lack what it reads, tables that are too
 large, and unknown names.
 """

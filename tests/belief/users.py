@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Users whose posteriors are known in closed form, and others that tests share."""
 
 from typing import Any, NamedTuple

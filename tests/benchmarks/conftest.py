@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Scripts of `benchmarks` import what is beside them, also when a test imports them."""
 
 import pathlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Programs for accelerators. JAX is not among the packages of the tests, so that TensorFlow's own
 parser reads them; what JAX and its compilers make of them is tested where `make accelerators` has
 created an environment.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What `benchmarks/accelerators/hlo.py` reads, in a text that is short enough to count."""
 
 from pathlib import Path

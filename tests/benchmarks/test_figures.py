@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Figures of benchmarks from inputs by which they are known."""
 
 import itertools

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Judges of other projects. Few are among the packages of the tests; `make judges` asks all."""
 
 import pytest

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """skdr-eval as a judge. The logs need no skdr-eval; what it says is asked where it is installed."""
 
 import numpy as np

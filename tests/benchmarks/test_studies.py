@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Studies of estimators where the truth is known."""
 
 import pytest

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What every click model promises, beside what `test_multiple_clicks` asks of the cascade."""
 
 import itertools

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a choice model refuses, with and without `validate`."""
 
 import numpy as np

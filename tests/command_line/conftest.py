@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A folder as a user has it: a module of their own, `shop`, and a gin file that imports it."""
 
 import pathlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A module of a user's own, for tests: an environment, policies, and an agent that is none.
 
 Tests copy it into a folder, with a fault, and let a gin file import it from there.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Mistakes at the command line: each is told in one line, and nothing is written."""
 
 import pathlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A fitted model of a user's own module in `recsim-tf ope`."""
 
 import pathlib

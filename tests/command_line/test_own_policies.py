@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A user's own environment and policies, from a module in the current folder."""
 
 import json

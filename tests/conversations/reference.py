@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Replies of one user to one turn, in NumPy: the docstrings of the environment, written again."""
 
 from typing import NamedTuple

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How users reply, against NumPy, and what follows."""
 
 import numpy as np

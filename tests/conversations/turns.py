@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Users, items and turns that the tests of conversations share."""
 
 import itertools

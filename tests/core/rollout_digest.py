@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Prints a digest of a rollout in graph mode, to be compared between processes."""
 
 import hashlib

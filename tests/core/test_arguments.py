@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Arguments are checked by their annotations: the rules, and every callable that asks for them."""
 
 import dataclasses

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Large eager rollouts are simulated in parts, and all others as they are."""
 
 import numpy as np

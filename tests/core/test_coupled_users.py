@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Users who influence each other: an update may mix the rows of the user axis."""
 
 from typing import NamedTuple

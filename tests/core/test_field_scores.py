@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Scores by field: they are parts of those of the stages."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Eager calls run functions that were traced, and give what eager steps give."""
 
 import copy

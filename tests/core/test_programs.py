@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Simulators as programs, which TensorFlow's own XLA runs here as any other would."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Parameters hold finite numbers in their range."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What is not portable in TensorFlow's StableHLO is written otherwise."""
 
 import re

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A guard of speed that needs no clock: how many operations a step has, and that nothing is traced
 twice.
 """

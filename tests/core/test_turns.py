@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Turns of a slate and a query, on users who can be asked whether they like to be shown things."""
 
 import numpy as np

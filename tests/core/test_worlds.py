@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Corpora that the users of a world share."""
 
 from typing import NamedTuple

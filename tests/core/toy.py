@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Models small enough to be followed by hand: every quantity tells from which state it was
 computed.
 """

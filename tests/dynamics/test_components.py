@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Each component by closed forms, and its execution eagerly, in a graph and under XLA."""
 
 from typing import Any

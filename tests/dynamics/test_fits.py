@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Parameters of components are fitted like those of other models."""
 
 from typing import Any

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Users who are put together from components."""
 
 import numpy as np

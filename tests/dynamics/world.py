@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A small simulator whose users are put together from components."""
 
 import dataclasses

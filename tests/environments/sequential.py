@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """RecSim's small sequential MDP, a fixture whose optimal values are known: six states, four kinds
 of documents, position 0 is consumed.
 """

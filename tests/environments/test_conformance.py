@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What every environment promises, checked on each one that is registered."""
 
 import functools

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Every parameter of every registered environment, its choice model's included, can be fitted,
 compared on the axis of users, and saved.
 """

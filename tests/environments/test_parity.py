@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Sessions against the means that were measured on RecSim 0.2.4 under fixed policies, within 4
 standard errors of the difference.
 """

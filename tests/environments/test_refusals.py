@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What an environment refuses: tables that do not fit, and models that do not go together.
 
 Ranges of parameters are those of tests/core/test_ranges.py.

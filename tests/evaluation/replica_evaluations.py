@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Compares evaluations on two logical devices with the same parts on one device; prints figures as
 JSON.
 """

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Measures of the corpus, worked out by hand, and where they are defined."""
 
 from typing import Any, NamedTuple

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Evaluations of users in parts: one after the other, and on several devices."""
 
 import json

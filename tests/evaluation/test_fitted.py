@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Evaluations with a fitted model: intervals with the parameters' uncertainty, users of the log,
 and how far slates are from logged ones.
 """

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What evaluations and comparisons refuse, each in one line."""
 
 import pytest

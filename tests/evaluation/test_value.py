@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a policy earns in a model, in sessions that end where those of a log do."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The gin files that are installed: each says what it gives, and each builds."""
 
 import json

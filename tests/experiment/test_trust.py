@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the configuration of a run's folder may import."""
 
 import pytest

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Runs of the tiny configuration, in this process and in another."""
 
 import contextlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Simulated sessions for the tests of fitting."""
 
 import numpy as np

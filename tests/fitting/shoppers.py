@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Shoppers of a device and a class, on whom a taste depends, and their exact likelihood by
 quadrature.
 """

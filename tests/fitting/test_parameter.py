@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a parameter to fit refuses when it is made, and what its bijector keeps."""
 
 import gc

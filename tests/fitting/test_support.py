@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How far a policy is from a log, where that is known."""
 
 import numpy as np

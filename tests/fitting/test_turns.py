@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Logs with queries: fits, particle filters, checks."""
 
 import numpy as np

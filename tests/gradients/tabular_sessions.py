@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Sessions in tables, small enough to enumerate: the exact expected return of a slate policy,
 differentiable in everything.
 """

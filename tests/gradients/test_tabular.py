@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Both gradients against the exact one, where everything can be enumerated."""
 
 import functools

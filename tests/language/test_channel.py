@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Channels, and their words: what they say is as probable as they claim."""
 
 import itertools

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a language refuses: words, phrases, networks and callables that are none."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A table with a column for everything, and a log of it."""
 
 import numpy as np

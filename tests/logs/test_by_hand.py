@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Logs made by hand, and parts of logs."""
 
 import numpy as np

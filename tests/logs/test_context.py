@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A context that is known before the slate: read, scored, simulated and seen by policies."""
 
 import itertools

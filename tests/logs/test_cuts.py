@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Steps at which a log cuts sessions, worked out by hand."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Sessions from which a policy was learned, known again in a log."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Users of a log at the start of new sessions."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Tables of choices, of choices with dwell times, and of clicks with purchases: simulated, written,
 read, scored and fitted.
 """

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The observations that a simulator makes of a log's sessions."""
 
 import functools

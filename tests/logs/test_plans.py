@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Simulated sessions that follow those of a log: its lengths, its candidates, its users."""
 
 from typing import Any, NamedTuple

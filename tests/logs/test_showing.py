@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Logs and trajectories are printed in a few lines."""
 
 import numpy as np

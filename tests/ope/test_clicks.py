@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Weights of click probabilities: CIPS and CDR, their tests and verdicts."""
 
 import functools

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What holds for every estimator: its mean, its weights, and what it may not depend on."""
 
 import numpy as np

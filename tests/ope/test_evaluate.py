@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Verdicts: what is believed, and what is not."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Estimates of three small logs against obp 0.5.7, scope-rl 0.2.1 and calculations by hand."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Policies that were learned from the log that judges them, and several policies at once."""
 
 import numpy as np

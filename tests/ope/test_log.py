@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Logs: what of a rollout goes into them, and what they refuse."""
 
 import numpy as np

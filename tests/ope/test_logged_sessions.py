@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Policies judged beside the sessions that were logged: cut ones, those of one user; and what is
 no policy, model or log of them.
 """

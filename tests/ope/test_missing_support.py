@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The share of a policy's slates that a log never has."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Estimators that read a model: doubly robust, simulated and calibrated."""
 
 import functools

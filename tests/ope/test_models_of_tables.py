@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Policies that are judged by weights and by a model at once, from tables."""
 
 import functools

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Weights that need all slates of the logging policy."""
 
 import itertools

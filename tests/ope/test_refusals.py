@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What estimates of a policy's value refuse: logs, policies, models, estimators and studies."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Logs of tables, of Open Bandit and of obp: what is read, and what is refused."""
 
 import logging

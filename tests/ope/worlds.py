@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Logs of small worlds, and policies of a sharpness."""
 
 import functools

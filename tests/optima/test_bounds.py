@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Bounds: environments that have one, those that do not, and parameters without a proof."""
 
 import numpy as np

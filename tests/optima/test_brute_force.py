@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Bounds against brute force on small instances, in code that shares nothing with theirs."""
 
 import functools

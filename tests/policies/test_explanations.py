@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What policies say of their choices."""
 
 import numpy as np

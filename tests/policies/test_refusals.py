@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a policy refuses at construction: environments that lack what it reads, unknown names."""
 
 import pytest

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Policies that give the distributions of their slates."""
 
 import numpy as np

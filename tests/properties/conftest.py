@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Settings of Hypothesis: the same examples in every run, few of them without
 `--hypothesis-profile=smoke`.
 """

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Damage to files, as strategies of Hypothesis, and the promise that all readers keep."""
 
 import copy

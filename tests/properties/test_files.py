@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Damaged files of every format are read as they were, or refused in one line that names them."""
 
 import contextlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Extreme numbers of every registered model are refused by name, or do no harm."""
 
 import dataclasses

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Small tables in the form of public logs, of users who do what they like."""
 
 from pathlib import Path

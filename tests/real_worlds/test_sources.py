@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Worlds are written as users write theirs: short, and by public names alone."""
 
 import ast

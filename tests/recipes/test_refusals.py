@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What recipes refuse, in a line."""
 
 import numpy as np

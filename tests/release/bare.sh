@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Installs a wheel in an empty environment of each Python, prints the sizes, and runs the first Python block of README.
 # Usage: tests/release/bare.sh WHEEL PYTHON...
 set -euo pipefail

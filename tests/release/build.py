@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Builds what is published from the last commit: `python -m tests.release.build FOLDER`.
 
 Every build of a commit with the packages of requirements-test.lock has the same bytes. So it builds

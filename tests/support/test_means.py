@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Means, and how often their intervals hold."""
 
 import math

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 from recsim_tf.support.pages import Chart, Code, Details, Section, Table, page, with_sections
 
 # Characters that end a text, colour a terminal, and turn the direction of what follows.

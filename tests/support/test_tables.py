@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 from recsim_tf.support.summaries import table_html
 from recsim_tf.support.tables import (
     fixed,

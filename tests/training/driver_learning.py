@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The learning loop on TF-Agents' own driver and replay buffer: the reference for the loop of
 `recsim_tf.training.loop`.
 """

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Compares an agent's first update on two replicas with that on one device, from the same
 transitions; prints figures, and the errors of configurations that replicas cannot have, as JSON.
 

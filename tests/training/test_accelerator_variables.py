@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """TensorFlow keeps variables of int32 on the host of a GPU, where XLA cannot read them."""
 
 import gin

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Training on several replicas: two devices of one process, and two processes."""
 
 import contextlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The learning loop against TF-Agents' driver and replay buffer."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Rows of float32 that hold frames of any dtype."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The learning loop under XLA."""
 
 import numpy as np

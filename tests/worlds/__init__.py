@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Six small worlds for tests that need just some users and some documents.
 
 | module | users | documents |

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Users whom a log knows in part, and who choose among documents of a small catalogue."""
 
 from typing import Any, NamedTuple

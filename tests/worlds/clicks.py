@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The least that a simulator needs: users with a taste, and numbers that they choose from."""
 
 from typing import Any

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Users with a hidden level that ratings show with noise: posteriors have closed forms."""
 
 from typing import Any

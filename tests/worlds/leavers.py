@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Users who lose patience and leave, in a world where every kind of draw occurs: initial, response,
 innovation, departure, corpus, candidates and hidden attributes.
 """

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A shop whose visitors click on several products of a slate and purchase some."""
 
 import dataclasses

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A corpus that the users of a world share: their clicks make items popular."""
 
 from typing import Any, NamedTuple

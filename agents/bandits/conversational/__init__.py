@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Contextual bandits that ask questions, for the key-terms environment. They show arms, and in some
 rounds ask whether the user likes a key-term.
 

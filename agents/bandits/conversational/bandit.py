@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The base of bandits over arms and key-terms: questions, their frequency, and feedback."""
 
 import abc

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Bandits with ridge regressions for each user: LinUCB, which asks no questions, ConLinUCB, which
 learns from arms and key-terms in the same way, and ConUCB, where key-terms give arms their prior.
 """

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The simulator as a Gymnasium environment of one user, and as a vector environment of many users.
 
 An import of this package makes every registered environment known to Gymnasium:

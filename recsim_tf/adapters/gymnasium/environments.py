@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One simulated user as an environment of Gymnasium, and many users as a vector environment."""
 
 from typing import Annotated, Any, Literal

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Sessions in progress, and the graphs that start and step them."""
 
 import functools

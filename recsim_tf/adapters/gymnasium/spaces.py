@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Spaces of observations and actions, and conversions of observations and actions to them."""
 
 from collections.abc import Callable, Iterator, Mapping

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Nests of tensors as single vectors, since a call of a graph costs time for each tensor."""
 
 from collections.abc import Callable

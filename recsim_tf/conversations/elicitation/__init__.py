@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Policies of conversations, which recommend or ask by a belief about each user."""
 
 from recsim_tf.conversations.elicitation.policies import (

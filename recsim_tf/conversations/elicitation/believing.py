@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Beliefs about candidates and replies to turns, and policies that keep one about each user."""
 
 import abc

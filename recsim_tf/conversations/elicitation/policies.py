@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Policies that recommend, and policies that ask."""
 
 import abc

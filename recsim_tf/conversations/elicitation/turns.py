@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Kinds of turns that a system may take next, and the value of each turn."""
 
 from collections.abc import Callable, Sequence

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Key terms: an environment for conversational bandits. Users like arms by hidden linear tastes,
 and answer whether they like key-terms of these arms.
 """

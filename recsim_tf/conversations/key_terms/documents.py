@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Arms and the key-terms that describe them, as candidates of the same kind.
 
 A question is a slate. Beside the arms of a round, the candidates contain key-terms, flagged by

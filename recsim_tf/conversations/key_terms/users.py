@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Users who like arms and key-terms by a hidden linear taste.
 
 The distributions of tastes and answers are those of the synthetic data of Xie et al. 2021,

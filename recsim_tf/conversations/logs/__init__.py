@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Logs of conversations: readers of tables of turns and of movies of MovieLens, and training of a
 channel's weights on the words of a log.
 """

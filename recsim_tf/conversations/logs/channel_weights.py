@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Training of a channel's weights on the words of a log, before a fit."""
 
 import gin

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A catalogue of movies with factors fitted to MovieLens ratings, and genres as attributes."""
 
 import functools

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Ranges of observations that models declare, and specs with these ranges."""
 
 from typing import Any, NamedTuple

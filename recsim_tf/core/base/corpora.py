@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Corpora of documents: each user has a corpus, or each world of users shares one."""
 
 from collections.abc import Callable

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Errors that come through functions and classes which gin configures.
 
 gin adds the calls that an error came through to its message, for everybody who calls recsim_tf.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Ranges of numbers, checked where their values are known."""
 
 import numbers

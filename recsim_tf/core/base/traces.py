@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Keys of traces, by which a traced function may be kept for the next call."""
 
 from collections.abc import Hashable

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The records that pass between the simulator, its models and its callers.
 
 B is the number of users, N of candidates a user, K of slate positions, T of steps. W is the number

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Checks of arguments. An error is one line with the argument, its value and what is allowed."""
 
 from collections import Counter

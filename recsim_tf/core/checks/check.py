@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The check of a simulator: a few steps of a few users, in which every method is checked."""
 
 import dataclasses

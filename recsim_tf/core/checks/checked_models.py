@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Models of users and of documents whose methods are checked at every call."""
 
 from typing import Any

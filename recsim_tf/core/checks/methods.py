@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Calls of the methods of a model, and checks of their results. Faults name the method."""
 
 import contextlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Distributions that TensorFlow Probability lacks."""
 
 from recsim_tf.core.distributions.catalogue import CatalogueIds, candidate_ids

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Categories, equally likely or by Zipf's law, and the number of outcomes of a distribution."""
 
 import functools

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Several independent distributions as one."""
 
 from collections.abc import Callable

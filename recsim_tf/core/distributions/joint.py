@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Joint distributions of named parts."""
 
 import collections

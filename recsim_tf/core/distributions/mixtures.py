@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Mixtures, whose probabilities are sums over unknown components."""
 
 from typing import Any

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The Plackett-Luce distribution of ordered slates."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Exponential races: the places of arrivals, and the first arrivals.
 
 A Plackett-Luce distribution is such a race. Candidate i arrives after an exponential time of rate

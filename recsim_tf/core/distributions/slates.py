@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Distributions of ordered slates beside Plackett-Luce: uniform, certain, and mixtures."""
 
 import math

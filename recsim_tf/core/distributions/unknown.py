@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Draws that a rule decides, and draws that may be missing in a log."""
 
 from typing import Any

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Preparation of a response that depends neither on user states nor on their parameters, such as
 parsing words. It is done once, before the response weighs many states or values of parameters.
 """

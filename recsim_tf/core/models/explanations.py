@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Explanations of the choices of a policy, for people who read sessions."""
 
 from collections.abc import Callable, Mapping, Sequence

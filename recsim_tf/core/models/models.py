@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The models that an author of an environment writes: users and documents.
 
 Every random stage is a method that returns a TFP distribution over *draws*, followed by a

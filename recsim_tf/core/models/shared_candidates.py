@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Users who meet the same documents, as in RecSim's multi-user environment."""
 
 from recsim_tf.core.base.arguments import configurable

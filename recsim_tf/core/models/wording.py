@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Sessions in words: texts of an environment for queries, documents and responses."""
 
 from collections.abc import Mapping, Sequence

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """All random numbers of the simulator: stateless uniforms, mapped through inverse CDFs.
 
 Every draw of the simulator is `sample(distribution, seed)`: a block of uniforms from an explicit

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The bit generator: the algorithm that draws, and the arguments of its raw operations."""
 
 import contextlib

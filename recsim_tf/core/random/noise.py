@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Standard noise that is drawn ahead: one flat block of each kind for all draws of a step.
 
 `Noise` replaces a seed: the functions of `core.random` take the next numbers from its blocks

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Several values of a parameter, and several seeds, on the axis of users, for the same users."""
 
 import contextlib

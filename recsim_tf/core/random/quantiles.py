@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Draws of distributions through their inverse CDFs."""
 
 import functools

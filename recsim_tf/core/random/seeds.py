@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Seeds: int32 [2], each used once."""
 
 import numbers

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Standard noise: uniforms, and normals and Gumbel noise made of them."""
 
 import math

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Division of the users of a simulation into equal parts, for cores and for replicas."""
 
 from collections.abc import Callable

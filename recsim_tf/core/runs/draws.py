@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Draws for the steps of a loop, from noise that is drawn one step ahead; see
 `core.random.noise`.
 """

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The execution policy: the compilation of pure functions."""
 
 import contextvars

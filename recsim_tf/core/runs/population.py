@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The number of users of a simulation, and their worlds."""
 
 from recsim_tf.core.base.arguments import Count, checked

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A simulator as programs that XLA runs without TensorFlow: its rollout and its log-likelihood, or
 its reset and its step.
 """

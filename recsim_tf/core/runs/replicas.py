@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Replicas of a `tf.distribute` strategy: variables of each replica, and sums over all.
 
 All replicas run the same program, each with its share of the users. The state of these users is in

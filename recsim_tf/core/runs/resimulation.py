@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Replays of recorded sessions, and simulations that draw some of their stages anew."""
 
 from collections.abc import Callable, Sequence

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Rollouts: sessions under a policy, in one loop."""
 
 from collections.abc import Callable

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Scores of recorded sessions, which are sums of the log-probabilities of their draws."""
 
 from collections.abc import Callable

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Functions that XLA compiles, as StableHLO: a text that any XLA runtime compiles and runs without
 TensorFlow.
 """

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The order of a step, and the objects that answer its stages.
 
 A step goes through the stages of the models: the slate is shown, users respond, change and leave,

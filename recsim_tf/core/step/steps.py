@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The start of sessions, and their steps under the actions of an agent."""
 
 import tensorflow as tf

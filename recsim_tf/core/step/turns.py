@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Turns, which are a slate and a query of the system beside it."""
 
 from typing import Any, NamedTuple, Protocol

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Interest evolution: users' interests drift with the videos they watch, within a time budget."""
 
 from recsim_tf.environments.interest_evolution.documents import PlainVideos, UtilityVideos

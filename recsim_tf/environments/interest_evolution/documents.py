@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Documents of interest evolution: videos with a topic, a length, and a hidden quality."""
 
 from typing import Any, NamedTuple

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Users of interest evolution, with observable interests that drift, and a time budget that good
 documents extend.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Page clicks: a position-and-item click model for pages of items from a shared catalogue. The
 environment is made to be fitted to logs of Open Bandit.
 """

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Items of a page: a shared catalogue with effects of its items and of their features on clicks."""
 
 import functools

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Users of pages, who may click on any number of the items shown.
 
 By default the model is the logistic regression with which Saito et al. 2020, "Open Bandit Dataset

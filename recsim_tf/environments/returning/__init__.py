@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Users who come back for several visits within a lifetime, which has a clock in days."""
 
 from recsim_tf.environments.returning.measures import Lifetimes, days_away, visits

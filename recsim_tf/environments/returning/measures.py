@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Measures of users who come back: visits, gaps, active days and retention by day.
 
 Retention is reported as for mobile applications: on day N after the first visit, or on day N or

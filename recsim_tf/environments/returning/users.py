@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A user model whose sessions are lifetimes of many visits."""
 
 from collections.abc import Collection

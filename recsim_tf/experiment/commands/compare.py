@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`recsim-tf compare`: finished runs side by side."""
 
 from collections.abc import Sequence

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`recsim-tf doctor`: what a log can tell, and what misleads in it."""
 
 from collections.abc import Callable, Mapping, Sequence

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`recsim-tf evaluate`: the agent of a run and its baselines, also while another process trains."""
 
 import contextlib

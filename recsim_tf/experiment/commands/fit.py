@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`recsim-tf fit`: a fit of user models to a log, its checks, and a model to share."""
 
 import dataclasses

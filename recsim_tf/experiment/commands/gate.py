@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Requirements on the policies of `recsim-tf ope`, and the exit status that a pipeline obeys.
 
 A requirement is a word and a policy. It reads one estimate, the estimate to read first

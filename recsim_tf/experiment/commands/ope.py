@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`recsim-tf ope`: policies judged from a log."""
 
 import dataclasses

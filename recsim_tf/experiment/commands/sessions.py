@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`recsim-tf sessions`: sessions of a run's policy for people who read them."""
 
 import re

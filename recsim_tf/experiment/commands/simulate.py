@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`recsim-tf simulate`: sessions under policies that do not learn."""
 
 import dataclasses

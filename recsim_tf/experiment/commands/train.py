@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`recsim-tf train`: a training that learns, logs, saves and evaluates, and that goes on."""
 
 from typing import Annotated

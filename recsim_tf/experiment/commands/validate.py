@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`recsim-tf validate`: how far to trust the fit of a run."""
 
 import dataclasses

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A comparison of runs for readers: sentence, table with notes, page, plot, and JSON."""
 
 import math

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The environment of a run, which its folder has as environment.json: what users meet, and what
 their draws depend on.
 """

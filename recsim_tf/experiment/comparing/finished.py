@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Finished runs: the returns of each policy and user, and the environment."""
 
 import itertools

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Gains of policies over a reference, and how many users would see them."""
 
 import math

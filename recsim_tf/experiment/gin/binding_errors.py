@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Errors of a configuration in one line, with the file and line of the binding at fault.
 
 Messages of gin and of Python are repeated and never parsed. The statements of the files, and the

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The bindings of gin files: as they are written, and as gin holds them."""
 
 import contextlib

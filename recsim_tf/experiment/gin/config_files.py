@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Gin files by path, or by the name of a packaged one. Needs neither gin nor TensorFlow."""
 
 import importlib.resources

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The folder of a run: which configuration it belongs to, its metrics, its checkpoints, and the
 machine, on which its last bits depend.
 """

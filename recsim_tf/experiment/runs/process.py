@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A command as a process: its lines on standard error, and its exit status."""
 
 import contextlib

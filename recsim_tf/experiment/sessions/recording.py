@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The record of some users' sessions: documents, responses, states, and the policy's reasons."""
 
 from collections.abc import Iterator, Mapping, Sequence

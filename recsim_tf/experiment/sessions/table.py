@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Sessions as a table with a row for each document shown, which `logs.from_table` reads."""
 
 import importlib.util

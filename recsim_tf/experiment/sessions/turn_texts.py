@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Recorded sessions turn by turn, in words, and how numbers, vectors and fields read in them."""
 
 import itertools

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Sessions as text for a terminal, and as a page."""
 
 import textwrap

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The protocol of the suite, by which scores of different agents can be compared."""
 
 from collections.abc import Mapping, Sequence

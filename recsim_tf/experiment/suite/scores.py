@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Scores of policies: their returns as shares of the way from random slates to the bound."""
 
 import hashlib

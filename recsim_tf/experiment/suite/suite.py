@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`recsim-tf suite`: a sweep over environments and agents, and the scores of all policies."""
 
 import shlex

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The table, the page and the plot of the suite."""
 
 from collections.abc import Sequence

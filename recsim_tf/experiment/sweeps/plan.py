@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The plan of a sweep: its settings, and a configuration for each variant with each seed."""
 
 import ast

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The process of a running trial, for the engine that started it."""
 
 import os

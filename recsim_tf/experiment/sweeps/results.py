@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Results of a sweep: a row for each trial, and for each variant an estimate over its seeds."""
 
 import functools

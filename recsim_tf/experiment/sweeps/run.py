@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A sweep, from its file to its tables."""
 
 import contextlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The variants of a sweep: sets of gin bindings over those that all its trials share."""
 
 import itertools

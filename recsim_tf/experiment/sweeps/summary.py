@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The summary of a sweep: the table on the screen, the sections of its report, and its charts."""
 
 from collections.abc import Sequence

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The folder of a sweep: its trials, the sweeps that may go on in it, and their progress."""
 
 import contextlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A trial of a sweep, and its state, which its files record."""
 
 import contextlib

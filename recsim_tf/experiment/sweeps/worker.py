@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The process of a trial: `recsim-tf train`, which stops with a checkpoint when the sweep that
 started it is gone.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Proposals of hidden draws that are adapted to what each session tells of its user."""
 
 import math

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Annealed chains: from the prior of what sessions lack to its posterior, as the likelihood counts
 more and more (Del Moral et al. 2006, "Sequential Monte Carlo samplers").
 """

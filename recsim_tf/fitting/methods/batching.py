@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Batches of the sessions of a log, each of sessions of similar lengths."""
 
 from collections.abc import Callable, Iterator, Sequence

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The likelihood of logs that lack draws of users, by chains of these latents for each session."""
 
 import dataclasses

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The exact sum over the classes of users."""
 
 import dataclasses

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The method that suits a log."""
 
 from collections.abc import Sequence

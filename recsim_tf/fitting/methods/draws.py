@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Initial draws that are summed out by importance sampling."""
 
 import dataclasses

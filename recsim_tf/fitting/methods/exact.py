@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The likelihood of all draws of users."""
 
 import dataclasses

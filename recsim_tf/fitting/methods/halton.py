@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Points of a Halton sequence in the place of draws at random."""
 
 import math

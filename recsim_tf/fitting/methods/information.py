@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The observed information of a log about parameters, which gives their standard errors."""
 
 import abc

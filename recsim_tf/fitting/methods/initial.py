@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The base class of methods for logs that lack initial draws of the users."""
 
 import abc

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Latent draws of logged sessions, as coordinates over the reals."""
 
 from typing import Any

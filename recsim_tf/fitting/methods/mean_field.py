@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Posteriors of the initial draws of each session."""
 
 import dataclasses

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Monte Carlo expectation maximisation, the search of `Chains`."""
 
 import dataclasses

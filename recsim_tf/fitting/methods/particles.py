@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The likelihood of logs that lack the users' innovations, by particle filters."""
 
 import dataclasses

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Copies of sessions for draws or classes of the same users, and means over them."""
 
 import numpy as np

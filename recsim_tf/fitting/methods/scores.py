@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Scores of single sessions, from which likelihoods are made."""
 
 from collections.abc import Callable, Sequence

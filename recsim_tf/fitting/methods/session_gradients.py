@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Gradients of the log-likelihoods of single sessions, in one backward pass for a batch."""
 
 from collections.abc import Iterator, Sequence

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Methods whose log-likelihoods are sums over sessions, computed batch by batch."""
 
 import abc

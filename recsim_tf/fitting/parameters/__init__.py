@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
 """Parameters that are fitted: their supports, priors and posteriors."""

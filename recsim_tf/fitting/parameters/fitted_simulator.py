@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Simulators whose parameters are variables behind bijectors."""
 
 from collections.abc import Callable, Mapping, Sequence

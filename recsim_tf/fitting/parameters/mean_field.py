@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Mean-field posteriors: independent normals of unconstrained values, whose parameters are
 variables.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Parameters of a simulator's models that are fitted, and priors that are fitted with them."""
 
 from collections.abc import Sequence

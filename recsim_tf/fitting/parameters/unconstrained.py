@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Values over the reals: as one vector, and behind bijectors to their supports."""
 
 from collections.abc import Callable, Iterable, Sequence

@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
 """Predictions of logged responses, given the earlier steps of each session."""

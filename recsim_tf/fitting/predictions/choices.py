@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Choices predicted from the log before them, their calibration, and the perplexity of clicks."""
 
 from typing import Any, NamedTuple

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Draws of what a log lacks, weighed by what is logged as its sessions go on."""
 
 from collections.abc import Callable, Sequence

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Predictions of responses, part by part, given the draws that were logged before each."""
 
 import functools

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The distance of estimates from a known truth."""
 
 from collections.abc import Mapping, Sequence

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The sections of a report that are of the fit itself."""
 
 from collections.abc import Mapping, Sequence

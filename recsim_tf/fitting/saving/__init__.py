@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
 """Fitted models in folders that can be given away."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The card of a saved model, for people: the model, its data, the fit, and its quality."""
 
 from collections.abc import Mapping, Sequence

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Models as JSON and arrays, and back again.
 
 A class or a function is named, as "package.module:name", and looked up in recsim_tf or in a module

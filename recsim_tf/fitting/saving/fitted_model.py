@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Evaluations with a fitted model: what the log leaves open about their results."""
 
 import hashlib

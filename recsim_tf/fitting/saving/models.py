@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Fitted models in folders that can be given away.
 
 `model.json` holds the classes of the models, their fields, and figures of fit and checks, see

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Searches with restarts, for parameters that are led to the edge of their support, where the
 gradient vanishes though the likelihood may be higher elsewhere.
 """

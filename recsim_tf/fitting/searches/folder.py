@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Checkpoints of a fit and TensorBoard's curves."""
 
 import dataclasses

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Stochastic gradient ascent on minibatches of sessions."""
 
 import dataclasses

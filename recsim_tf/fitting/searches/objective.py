@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The function that a search maximises."""
 
 import abc

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The base class of searches for the maximum of a log-likelihood and log-prior."""
 
 import abc

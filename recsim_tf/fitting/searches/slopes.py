@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Slopes of bijectors, which say how far a step of a search may lead."""
 
 import numpy as np

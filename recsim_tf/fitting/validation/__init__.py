@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Questions that tell how far to trust a fitted simulator."""
 
 from recsim_tf.fitting.validation.order import shuffle_steps

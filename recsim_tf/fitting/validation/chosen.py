@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Is what is chosen by it better? Policies ranked in the model, and by the log."""
 
 from collections.abc import Mapping

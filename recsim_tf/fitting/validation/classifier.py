@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A classifier of simulated and logged sessions."""
 
 import functools

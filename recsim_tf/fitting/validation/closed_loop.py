@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Whole sessions, simulated with the policy that logged."""
 
 from collections.abc import Iterator

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The context of a validation: the sessions, and the results that several questions use."""
 
 import functools

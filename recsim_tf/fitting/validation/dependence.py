@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Dependence of clicks within sessions, documents and steps."""
 
 from typing import Any

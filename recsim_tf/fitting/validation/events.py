@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The events of logged sessions, and what a guess without a model may know before each."""
 
 from collections.abc import Mapping

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Does it generalise to sessions it was not fitted to? A log of another policy, period or segment
 than those to which a model was fitted.
 """

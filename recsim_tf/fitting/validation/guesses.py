@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Guesses without a model of the users, which learn from one log and are scored on another."""
 
 from collections.abc import Callable

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The classifiers of scikit-learn that guess and tell apart; it is imported when first needed."""
 
 import importlib

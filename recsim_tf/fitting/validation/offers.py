@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Does it offer the documents of the log? The document model beside what was logged."""
 
 from collections.abc import Sequence

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Does it know order? Whether models know the order of what users did, or only who they are."""
 
 from collections.abc import Collection

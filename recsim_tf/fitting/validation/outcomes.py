@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What users did in logged or simulated sessions, as statistics and classifiers read it."""
 
 from collections.abc import Iterator

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The part of a page on a validation: a table of the answers, and a section for each question."""
 
 from typing import Any

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Does it predict? Predicted clicks of sessions held out, beside guesses without a model."""
 
 import functools

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Questions that are put to a fitted simulator, and their answers."""
 
 from collections.abc import Callable, Sequence

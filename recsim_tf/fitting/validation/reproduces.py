@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Does it look alike? Statistics of the log beside those of simulations of its sessions."""
 
 import functools

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Logged sessions, each step of which is simulated again given the steps before it."""
 
 import functools

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Posterior-predictive checks, which compare simulated sessions with the logged ones."""
 
 from typing import Annotated, NamedTuple

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Validation of a fitted simulator: questions, each answered by a verdict and sentences.
 
 A simulator that predicts well may simulate badly, and one whose sessions look right may know

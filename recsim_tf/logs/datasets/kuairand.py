@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """KuaiRand: impressions of short videos in a feed, as logged sessions of one user each."""
 
 from collections.abc import Sequence

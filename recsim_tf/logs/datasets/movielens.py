@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """MovieLens: ratings as logged sessions, with slates by sampled negatives, and movies' features."""
 
 import os

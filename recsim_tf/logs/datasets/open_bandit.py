@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The Open Bandit Dataset as logged sessions of single impressions or of pages."""
 
 import os

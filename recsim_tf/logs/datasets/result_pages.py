@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Result pages of a search engine as logged sessions of one page."""
 
 import logging

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Episode logs: TFRecord files of sessions. Each session is a `tf.train.SequenceExample`. Reading a
 file restores the trajectory bit for bit.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Conversion of sessions to records, which are `tf.train.SequenceExample`s, and back."""
 
 from collections.abc import Iterable

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The fields of a session in an episode log, and the range of their values."""
 
 import weakref

@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
 """Examination of a log before a policy is judged from it."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Tests that the checks share: means beside their expectation, and counts over time."""
 
 import numpy as np

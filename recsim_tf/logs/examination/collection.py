@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Checks of sessions: copies, sessions that were left out, users who are no people, and amounts."""
 
 import numpy as np

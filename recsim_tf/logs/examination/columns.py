@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The numbers of a log that its examination reads, gathered in one pass over its pieces."""
 
 import dataclasses

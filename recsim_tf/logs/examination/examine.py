@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The examination of a log."""
 
 from typing import Any

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Findings on a log, each with its number, its power, and its effect on estimates."""
 
 import os

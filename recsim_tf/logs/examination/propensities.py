@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Checks of propensities: whether they are those of the slates, and which slates they allow."""
 
 from typing import NamedTuple

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Checks of times: days, changes of the users, and changes of the logging policy."""
 
 import numpy as np

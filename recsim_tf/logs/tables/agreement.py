@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Checks that the rows of a slate and of a session agree."""
 
 from collections.abc import Callable, Mapping

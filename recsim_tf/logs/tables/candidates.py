@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Tables of the candidates of each step."""
 
 from collections.abc import Mapping

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The cells of a table by the roles of its columns, with checks of each row by itself."""
 
 from collections.abc import Callable, Mapping, Sequence

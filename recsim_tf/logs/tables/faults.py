@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Columns of a table, and the faults of their rows. The first fault raises an error, or faulty
 sessions are marked, for callers that drop them.
 """

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Conversion of the columns of a table to arrays. Cells that cannot be read become NaN or -1, and
 the caller refuses them with their rows.
 """

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Order of the rows of a table by session, step and position, and conversion to arrays of a log."""
 
 from typing import Any, NamedTuple

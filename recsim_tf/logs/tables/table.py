@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Conversion of tables of impressions to logged sessions."""
 
 import logging

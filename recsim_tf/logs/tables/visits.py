@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Visits of returning users, read from the timestamps of a table."""
 
 import dataclasses

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Conversion of logged sessions to tables of impressions."""
 
 from collections.abc import Mapping, Sequence

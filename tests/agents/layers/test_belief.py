@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Layers of conversations: a belief about the user, and turns to choose from."""
 
 import numpy as np

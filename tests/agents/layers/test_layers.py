@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Layers: what the agent sees, shows and is rewarded for."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Networks of agents that are callables with variables: models of Keras 3, modules, functions."""
 
 import functools

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Networks with a memory: interest exploration in sessions of a few steps, of users whom nobody
 sees.
 """

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """SlateQ's formulas in plain numpy: one user at a time, slates by enumeration."""
 
 import itertools

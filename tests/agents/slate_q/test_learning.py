@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What SlateQ converges to."""
 
 import numpy as np

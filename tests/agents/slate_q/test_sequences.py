@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """SlateQ on sequences of several steps: lambda-returns and the differential target."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The Q-network of two towers, on its own and in SlateQ on drifting taste, whose candidates are
 observed as ids.
 """

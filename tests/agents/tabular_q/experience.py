@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Experience of the tabular agent made by hand: users 0 to 2, documents 0 or 1, slates of 2 of 3, a
 response of clicks.
 """

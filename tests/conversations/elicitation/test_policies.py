@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Policies that recommend and ask by a belief, against enumeration in NumPy."""
 
 import numpy as np

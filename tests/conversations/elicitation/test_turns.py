@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The turns that a system may take next."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A small world, whose few types of users can be enumerated in NumPy."""
 
 from typing import NamedTuple

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A catalogue of movies for conversations, from ratings whose factors are known."""
 
 import numpy as np

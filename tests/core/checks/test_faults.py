@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One fault at a time in a small environment: each is one line that names the method, what is
 expected and what was got.
 """

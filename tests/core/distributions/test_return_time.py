@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The time until a user comes back, and what a rule decides."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Distributions of slates against the enumeration of all slates."""
 
 import itertools

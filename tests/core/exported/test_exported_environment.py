@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Environments without TensorFlow: reset and step in JAX, beside TensorFlow's XLA."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Users of an exported environment as a vector environment of Gymnasium."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One user of an exported environment, by the interface of gymnax."""
 
 import importlib.metadata

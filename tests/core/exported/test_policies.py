@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Policies of JAX that recsim_tf reads."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Mixtures and multivariate normals are drawn here, not by TensorFlow Probability's samplers."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Users of several values and seeds side by side draw what they draw alone."""
 
 from typing import NamedTuple

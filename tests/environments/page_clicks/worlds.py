@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Pages of four positions under any click model."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Users whom clickbait engages more, and who come back more rarely for it."""
 
 import numpy as np

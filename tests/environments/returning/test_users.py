@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Users who come back."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A small world of readers who come back."""
 
 from typing import Any, NamedTuple

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`recsim-tf doctor`: a page or a line for each kind of log."""
 
 import json

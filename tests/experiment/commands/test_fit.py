@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Fits as runs in folders: `recsim-tf fit`."""
 
 import json

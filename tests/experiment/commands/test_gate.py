@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Requirements of `recsim-tf ope` and its exit status."""
 
 import json

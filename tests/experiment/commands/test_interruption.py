@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Ctrl-C at moments of commands in processes of their own."""
 
 import contextlib

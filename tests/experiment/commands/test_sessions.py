@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The command on a tiny run."""
 
 import contextlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Validations of fits that ran in folders: `recsim-tf validate`."""
 
 import json

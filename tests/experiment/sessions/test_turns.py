@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Sessions in words, of recordings made by hand, and as a table."""
 
 import sys

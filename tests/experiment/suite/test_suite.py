@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The suite: scores of finished trials, its files, and what it refuses."""
 
 import csv

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Sweeps by Ray Tune, on a cluster of two nodes."""
 
 import contextlib

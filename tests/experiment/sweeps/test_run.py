@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Sweeps from their file to their tables, with trials in processes of their own."""
 
 import contextlib

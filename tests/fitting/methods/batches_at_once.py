@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A log of eight batches, as a process of eight threads sums its likelihood."""
 
 import json

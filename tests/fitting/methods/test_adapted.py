@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Points that are adapted to each session, of normals that are seen with normal noise."""
 
 from typing import Any, NamedTuple

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Sums over a log whose batches are scored side by side."""
 
 import json

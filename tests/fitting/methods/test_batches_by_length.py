@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Likelihoods of sessions of several lengths, which are scored with those of similar lengths."""
 
 import dataclasses

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Draws of parameters from what a fit says of them."""
 
 import numpy as np

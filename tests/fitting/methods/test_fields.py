@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Initial draws that are known, missing, or missing for some sessions, field by field, against
 quadrature.
 """

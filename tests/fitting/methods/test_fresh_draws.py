@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The log-likelihood that a fit reports: under draws that the search did not climb."""
 
 import warnings

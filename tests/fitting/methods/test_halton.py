@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Halton points in the place of draws, of normals that are seen with normal noise."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Logs without the users' initial draws, which are summed out by importance sampling."""
 
 from typing import Any

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The part of a log-likelihood that is of what a log knows of users before they respond."""
 
 import numpy as np

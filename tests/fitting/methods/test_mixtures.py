@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Initial draws of a mixture, behind a bijector, where a log lacks them."""
 
 import numpy as np

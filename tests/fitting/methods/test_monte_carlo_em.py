@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Monte Carlo EM where everything has a closed form: x ~ N(mean, 1), and every step shows x with
 noise of standard deviation 1/2.
 """

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A method of somebody else is a class: a likelihood, with the searches and errors of others."""
 
 import dataclasses

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Mean-field posteriors, on models whose posteriors are known."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Users of two classes that a log does not show, and the exact likelihood by quadrature."""
 
 from typing import Any

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Predicted choices, calibrated, in cases small enough to be worked out by hand."""
 
 import numpy as np

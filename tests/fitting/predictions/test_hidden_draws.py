@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Predictions and checks of users whose initial draws a log lacks."""
 
 import numpy as np

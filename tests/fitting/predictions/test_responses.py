@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Expectations of responses with several clicks, dwell times, ratings and purchases."""
 
 from typing import Any, NamedTuple

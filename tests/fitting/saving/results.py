@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Results of fits that were not made, for the tests of saving."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Values of models as JSON and arrays, and back again."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Models that are saved and loaded again; `tests.environments.test_parameters` does so with every
 registered environment.
 """

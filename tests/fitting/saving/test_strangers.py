@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Saved models that somebody else made: one line each, nothing runs, nothing large is allocated."""
 
 import contextlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Searches that end at the edge of a parameter's support."""
 
 import dataclasses

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Contexts of validations that are worked out by hand."""
 
 from recsim_tf.fitting.validation.context import Context

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Policies ranked in a model and by a log."""
 
 import numpy as np

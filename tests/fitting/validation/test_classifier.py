@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A classifier of simulated and real sessions."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The context of a validation: which users the questions are asked of."""
 
 import numpy as np

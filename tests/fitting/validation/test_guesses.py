@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Events, and guesses without a model that learn from them."""
 
 import sys

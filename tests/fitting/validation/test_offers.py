@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The document model beside the documents of a log."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Predictions of clicks that are worked out by hand."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Verdicts of statistics of simulated sessions."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Every case of every verdict is reached by some figures."""
 
 import sys

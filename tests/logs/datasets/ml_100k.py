@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A small data set in the format of MovieLens-100K, with known factors."""
 
 from pathlib import Path

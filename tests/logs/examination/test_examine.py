@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Logs that mislead are found out, each by its check, and sound logs are not accused."""
 
 import re

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A small log of clicks in NumPy, whose propensities are right, and parts to break it with."""
 
 import itertools

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Rows of a table become sessions and steps whatever their order; columns have one role each."""
 
 import numpy as np

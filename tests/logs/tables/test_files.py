@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Tables in files: lines of faults, texts and numbers."""
 
 import gzip

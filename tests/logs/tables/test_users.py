@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Columns of a table that tell of a session's user."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Visits of users who come back, from the timestamps of a table."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Cells of tables and files. A fault is `Faulty`."""
 
 import math

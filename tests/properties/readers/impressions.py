@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A table of impressions with everything that may stand in it, cells that may stand in their place,
 and what a log must have of them.
 """

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the properties of readers of logs have in common."""
 
 import math

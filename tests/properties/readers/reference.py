@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Impressions, and candidates beside them."""
 
 import datetime

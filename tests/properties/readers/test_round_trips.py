@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Logs are written as tables and read again, in memory and through files."""
 
 from typing import Any

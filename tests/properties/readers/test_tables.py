@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The reader of impressions, with everything that may stand beside them."""
 
 import math

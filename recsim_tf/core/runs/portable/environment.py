@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The environment of this folder in JAX, without TensorFlow and without recsim_tf.
 
     from environment import Environment

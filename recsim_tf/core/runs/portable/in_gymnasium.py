@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The environment of B users as a vector environment of Gymnasium, for trainers in JAX or PyTorch.
 
     from environment import Environment

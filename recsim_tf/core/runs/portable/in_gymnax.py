@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The environment of one user by the interface of gymnax, for trainers such as rejax and PureJaxRL.
 
 from environment import Environment

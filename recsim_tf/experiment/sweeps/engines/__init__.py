@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
 """Ray Tune as the engine that runs the trials of a sweep."""

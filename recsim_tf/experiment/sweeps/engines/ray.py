@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The engine that runs trials by Ray Tune, on a Ray cluster that is running."""
 
 import contextlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A trial in the hands of Ray Tune."""
 
 import time

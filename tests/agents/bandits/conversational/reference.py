@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Scores of conversational bandits for one user and one round, from the whole history, with NumPy:
 the equations of the papers as they stand.
 """
