@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from recsim_tf.core import random
+from recsim_tf.core.base.arguments import checked
 from recsim_tf.core.base.types import Nest, Observation, Trajectory
 from recsim_tf.core.runs.execution import compiled, traced_call
 from recsim_tf.core.simulator import Simulator
@@ -33,6 +34,7 @@ _STAGES = {
 }
 
 
+@checked
 def with_observations(simulator: Simulator, log: Sessions) -> Sessions:
     """Logged sessions with the observations that agents of a simulator have of them.
 

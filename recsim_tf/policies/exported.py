@@ -64,6 +64,8 @@ class _Program:
 
     def __init__(self, simulator: Simulator, folder: Path):
         path = folder / "policy.stablehlo"
+        if not path.exists():
+            raise FileNotFoundError(f"folder {folder} is not an exported policy: {_ADVICE}")
         index = read_json(folder / "policy.json", lambda **given: _Described(**given), _ADVICE)
         self._index, self._content = index, path.read_bytes()
         if hashlib.sha256(self._content).hexdigest() != index.sha256:

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from recsim_tf import choice
-from recsim_tf.core.base.arguments import NotNegative, configurable
+from recsim_tf.core.base.arguments import NotNegative, checked, configurable
 from recsim_tf.core.base.parameters import parameter
 from recsim_tf.core.base.types import Nest, Observation, Policy, Seed
 from recsim_tf.core.models.explanations import Explained, Explanation
@@ -85,6 +85,7 @@ def softmax_policy(
     return PlackettLucePolicy.of_logits(logits, simulator.slate_size, parts=[choice_scores])
 
 
+@checked
 def greedy_pctr_policy(
     simulator: Simulator,
     belief: Callable[[Observation], Nest] | None = None,

@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 import tensorflow as tf
 
 from recsim_tf.core import random
+from recsim_tf.core.base.arguments import Count, require
 from recsim_tf.core.base.traces import joint_key
 from recsim_tf.core.base.types import Nest, Observation, Seed
 from recsim_tf.core.distributions import IndependentParts, PlackettLuce, parts_of
@@ -42,19 +43,24 @@ class PlackettLucePolicy:
         parts: Sequence[Any] | None = None,
     ) -> "PlackettLucePolicy":
         """The policy of a function of observations to logits [B, N]. See the class for `parts`.
-        Raises a ValueError in a call if a layer of Keras does not take observations.
+        Raises a ValueError for a size below 1, and in a call for a layer of Keras that does not
+        take observations, or for other results than logits [B, N].
         """
+        require("slate_size", slate_size, Count)
+        must = "item_logits must take an Observation of B users and give logits [B, N]"
 
         def distribution(observation: Observation) -> PlackettLuce:
             try:
-                return PlackettLuce(item_logits(observation), slate_size)
+                logits = tf.convert_to_tensor(item_logits(observation))
             except (TypeError, ValueError) as error:
                 if not isinstance(item_logits, tf.keras.layers.Layer):
                     raise
                 raise ValueError(
-                    "item_logits must take an Observation of B users and give logits [B, N], the"
-                    f" layer {item_logits.name} of Keras does not"
+                    f"{must}, the layer {item_logits.name} of Keras does not"
                 ) from error
+            if logits.shape.rank not in (2, None):
+                raise ValueError(f"{must}, got {logits.dtype.name} {logits.shape}")
+            return PlackettLuce(logits, slate_size)
 
         return cls(distribution, parts)
 
@@ -62,8 +68,14 @@ class PlackettLucePolicy:
     def of_network(cls, network: Any) -> "PlackettLucePolicy":
         """The policy of a network that gives (distribution [B], state), such as
         `SlatePolicyNetwork` or `TurnPolicyNetwork`. REINFORCE trains this policy. With a
-        `state_spec`, the state of the network is the policy state.
+        `state_spec`, the state of the network is the policy state. Raises a ValueError for a
+        function that is no network.
         """
+        if not hasattr(network, "state_spec"):
+            raise ValueError(
+                f"network must be a network of TF-Agents, got {type(network).__name__}: of_logits"
+                " takes a function that gives logits"
+            )
         if tf.nest.flatten(network.state_spec):
 
             def decide(observation: Observation, policy_state: Nest):

@@ -15,8 +15,14 @@ def pareto_k(weights: np.ndarray) -> float:
 
     Args:
       weights: float [S], not negative.
+
+    Raises:
+      ValueError: for other weights.
     """
-    ordered = np.sort(np.asarray(weights, np.float64))
+    given = np.asarray(weights)
+    if given.ndim != 1 or given.dtype.kind not in "fiu" or (given < 0).any():
+        raise ValueError(f"weights must be numbers [S] of at least 0, got {weights!r:.60}")
+    ordered = np.sort(given.astype(np.float64))
     length = int(min(len(ordered) / 5, 3 * np.sqrt(len(ordered))))
     if length < _FEWEST_OF_TAIL or not ordered[-1] > 0:
         return np.nan

@@ -1,6 +1,7 @@
 """The training of an agent, in one graph with the simulation."""
 
 import contextlib
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -280,6 +281,7 @@ class Training:
         evaluation = evaluation or Evaluation()
         return evaluation.evaluate(self.simulator, self.policies(self.simulator))
 
+    @checked
     def plot(self, results: Results) -> Any:
         """A figure of Matplotlib: the return of the agent during the training, where `run` was
         given an evaluation, beside the other policies of `evaluate`.
@@ -293,14 +295,16 @@ class Training:
         """The checkpoints of the training in a folder."""
         return TrainingCheckpoints(folder, self.loop, self.checkpoint, devices, max_to_keep)
 
-    def save(self, folder: str | Path) -> None:
+    @checked
+    def save(self, folder: str | os.PathLike) -> None:
         """Writes a checkpoint of the training, with its replay, in place of an older one. Raises an
         OSError if it cannot be written.
         """
         Path(folder).mkdir(parents=True, exist_ok=True)
         self.checkpoints(Path(folder), self._devices, 1).save(self.iteration)
 
-    def restore(self, folder: str | Path) -> None:
+    @checked
+    def restore(self, folder: str | os.PathLike) -> None:
         """Goes to the checkpoint of `save`, or to the newest in the folder checkpoints of a run of
         `recsim-tf train`. Rows of `metrics` begin anew.
 

@@ -315,10 +315,12 @@ class Model(tf.Module):
           name: the name of the field.
           rank: the rank of the tensor that the parameter broadcasts against.
           dtype: the dtype of the result, by default the dtype of the model.
+
+        Raises:
+          ValueError: for a name that is no parameter. The message lists the parameters.
         """
-        return per_user(
-            self._value(name), rank, dtype or self._value("dtype"), self.parameter_spec(name).rank
-        )
+        spec = self.parameter_spec(name)
+        return per_user(self._value(name), rank, dtype or self._value("dtype"), spec.rank)
 
 
 def _trace_key(value: Any, field: dataclasses.Field, with_tensors: bool) -> Hashable:

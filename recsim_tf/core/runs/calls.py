@@ -8,7 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from recsim_tf.core import nests
-from recsim_tf.core.base.arguments import checked
+from recsim_tf.core.base.arguments import checked, require
 from recsim_tf.core.base.parameters import Model
 from recsim_tf.core.base.types import Nest, Policy, SimulatorState, Trajectory, Transition
 from recsim_tf.core.runs import rollout as rollouts
@@ -46,6 +46,7 @@ def fold(
     initial: Nest | Callable[[SimulatorState], Nest],
 ) -> Nest:
     """Simulates users and folds each transition into a carry; see `Simulator.fold`."""
+    require("function", function, Callable)
     numbers, inputs = _parts(call)
     functions = (call.policy, function, *([initial] if callable(initial) else []))
 
@@ -81,7 +82,15 @@ def scores(
     score: Callable[[Any, Trajectory], Nest],
     trajectory: Trajectory,
 ) -> Nest:
-    """The scores of a trajectory by a function of the given name, such as "log_prob"."""
+    """The scores of a trajectory by a function of the given name, such as "log_prob". Raises a
+    ValueError for slates of another size than the simulator's.
+    """
+    slate_size = trajectory.transitions.slate.shape[-1]
+    if slate_size != simulator.slate_size:
+        raise ValueError(
+            "trajectory must be a rollout of the simulator, with"
+            f" slate_size={simulator.slate_size}, got {slate_size}"
+        )
 
     def run(simulator, functions, trajectory):
         return score(simulator, trajectory)

@@ -1,6 +1,9 @@
 """Functions that are traced for eager calls, and kept for the next call."""
 
 import collections
+import contextvars
+import importlib
+import warnings
 import weakref
 from collections.abc import Callable, Hashable
 from typing import Any
@@ -71,7 +74,13 @@ class Kept:
                 if result is not None:
                     return result
         # The function cannot be traced, or has a fault, which eager steps raise without the graph.
-        return function(model, functions, inputs)
+        try:
+            return function(model, functions, inputs)
+        except Exception as error:
+            # A ValueError names what is at fault.
+            if entry is not None and not isinstance(error, ValueError):
+                _name_fault(model, error)
+            raise
 
     def run_traced(
         self,
@@ -113,6 +122,32 @@ class Kept:
         dead = [key for key in self._entries if any(each is reference for each in key)]
         for key in dead:
             del self._entries[key]
+
+
+# Whether a check runs, whose own errors name a fault already.
+_CHECKS = contextvars.ContextVar("checks", default=False)
+
+
+def _name_fault(simulator: Any, error: Exception) -> None:
+    """Raises a ValueError that names the method with a fault, if `check` finds a fault in the
+    models of a simulator that failed with an error.
+    """
+    # Here, since the check of a simulator imports the simulator.
+    checks = importlib.import_module("recsim_tf.core.checks")
+
+    if _CHECKS.get():
+        return
+    token = _CHECKS.set(True)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            checks.check(simulator)
+    except ValueError as fault:
+        raise fault from error
+    except Exception:  # The check cannot be run either.
+        return
+    finally:
+        _CHECKS.reset(token)
 
 
 class _Reference(weakref.ref):
