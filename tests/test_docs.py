@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The code of README and of docs/ runs as printed.
 
 The blocks of a page run in order in one folder, by the language that they name:

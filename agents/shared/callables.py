@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Networks of agents from callables with variables, such as models of Keras 3 and Sonnet."""
 
 from collections.abc import Callable, Mapping, Sequence

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Logs with the observations that a simulator makes of their sessions, so that one policy can be
 asked about a log and about simulated sessions.
 """

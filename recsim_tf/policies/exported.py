@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Policies that were learned elsewhere, as programs of StableHLO."""
 
 import hashlib

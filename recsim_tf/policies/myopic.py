@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Policies that know the models: myopic ones, which show the documents that users are most likely
 to click now, and a near-optimal one for interest evolution.
 """

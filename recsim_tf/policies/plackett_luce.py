@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The policy whose return is differentiated, which draws Plackett-Luce slates or turns."""
 
 from collections.abc import Callable, Sequence

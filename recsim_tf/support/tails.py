@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The heaviness of tails."""
 
 import numpy as np

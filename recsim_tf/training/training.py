@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The training of an agent, in one graph with the simulation."""
 
 import contextlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A feed of short videos, fitted to KuaiRand: viewers differ in appetite, and remember for hours.
 
 `read_kuairand` reads the log. It is under CC BY-SA 4.0, and so are the numbers fitted to it.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Arguments are what their annotations say, in functions, classes, models and gin files alike.
 
     @checked

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Models are dataclasses, whose parameters can be listed, replaced, compared and fitted.
 
 Parameters are fields made by `parameter`, and hold a number, a tensor, a variable, or one value for

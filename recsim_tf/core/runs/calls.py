@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Calls of rollouts and likelihoods: traced and kept where they are eager, and divided where they
 are eager and large.
 """

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Functions that are traced for eager calls, and kept for the next call."""
 
 import collections

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The interface between sessions and agents: start, observe, step."""
 
 import abc
