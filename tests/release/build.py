@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Builds what is published from the last commit: `python -m tests.release.build FOLDER`.
 
-Every build of a commit with the packages of requirements-test.lock has the same bytes. So it builds
-twice, in two folders, and compares. The wheel must have each file of the package that git tracks.
+Every build of a commit has the same bytes, with the packages of requirements-test.lock and the same
+zlib. So it builds twice, in two folders, and compares. The wheel must have each file of the package
+that git tracks, and no other.
 """
 
 import gzip
