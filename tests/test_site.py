@@ -163,7 +163,7 @@ def test_the_menu_has_the_pages_in_the_order_of_readme(site):
 
 def test_nothing_is_loaded_from_elsewhere(site):
     texts = [path.read_text("utf-8") for path in [*_pages(site), *site.rglob("*.css")]]
-    loaded = {"".join(found) for text in texts for found in _LOADED.findall(text)}
+    loaded = {"".join(parts) for text in texts for parts in _LOADED.findall(text)}
     assert not [each for each in loaded if "//" in each.partition("data:")[0]]
 
 
@@ -179,7 +179,7 @@ def test_a_browser_shows_all_of_every_page(browser, whole_site):
             browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
             problems[page, width] = browser.execute_script(_CUT)
         problems[page, "console"] = browser.get_log("browser")
-    assert not {page: found for page, found in problems.items() if found}
+    assert not {page: faults for page, faults in problems.items() if faults}
 
 
 @pytest.mark.parametrize(
@@ -219,9 +219,9 @@ def _found(site, queries) -> dict[str, list[str]]:
 
 @pytest.mark.skipif(not shutil.which("node"), reason="runs the search of the site under Node")
 def test_the_search_shows_the_right_page_first_or_second(site):
-    found = _found(site, _SEARCHES)
+    pages = _found(site, _SEARCHES)
     ranks = {
-        query: found[query].index(page) + 1 if page in found[query] else None
+        query: pages[query].index(page) + 1 if page in pages[query] else None
         for query, page in _SEARCHES.items()
     }
     for query, page in _SEARCHES.items():

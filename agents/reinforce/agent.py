@@ -369,17 +369,15 @@ def create_reinforce(
     )
     if turn is action_spec:
         network = network_of(query_network, observation_spec, network, turn.query)
+    values = None
+    if value_network is not None:
+        adapter = functools.partial(OfCallable, outputs={"value": False})
+        values = network_of(value_network, observation_spec, adapter=adapter)
     return ReinforceSlateAgent(
         environment.time_step_spec(),
         action_spec,
         network,
-        None
-        if value_network is None
-        else network_of(
-            value_network,
-            observation_spec,
-            adapter=functools.partial(OfCallable, outputs={"value": False}),
-        ),
+        values,
         learning(optimizer(), train_step_counter=train_step_counter),
         objective,
         name=name,

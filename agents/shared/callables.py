@@ -70,18 +70,19 @@ class OfCallable(CheckedNetwork):
         return tensors[0] if len(tensors) == 1 else tensors, network_state
 
     def _find_variables(self) -> None:
-        # Keras counts the states of its random generators among the `variables` alone.
-        variables = getattr(self._function, "weights", getattr(self._function, "variables", None))
-        if not variables:
+        # A variable of Keras 3 holds a variable of TensorFlow as its `value`.
+        variables = [
+            each if isinstance(each, tf.Variable) else each.value
+            for each in getattr(self._function, "variables", ())
+        ]
+        # The layers of Keras 2 find variables in attributes. Keras 3 counts the states of its
+        # random generators, which are integers, among the variables of a layer.
+        self._variables = [each for each in variables if each.dtype.is_floating]
+        if not self._variables:
             raise TypeError(
                 f"{self.name} must have variables, in an attribute `variables`, got none: an agent"
                 " learns them"
             )
-        # A variable of Keras 3 holds a variable of TensorFlow as its `value`. The layers of Keras 2
-        # find variables in attributes.
-        self._variables = [
-            each if isinstance(each, tf.Variable) else each.value for each in variables
-        ]
 
 
 def _name_of(function: Callable) -> str:

@@ -145,8 +145,8 @@ class FollowingNetwork(tf.Module):
         """Moves the weights by a fraction `tau` of the distance. Raises a ValueError if the copy
         has the variables of the network itself.
         """
-        own = {id(variable) for variable in self._source.variables}
-        if any(id(variable) in own for variable in self.network.variables):
+        followed = {id(variable) for variable in self._source.variables}
+        if any(id(variable) in followed for variable in self.network.variables):
             raise ValueError(
                 f"{self._source.name} must be made anew in each call of the function that builds"
                 f" it, got the same variables twice: {self.network.name} has variables of its own"

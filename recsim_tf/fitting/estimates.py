@@ -39,7 +39,7 @@ class ParameterEstimate(NamedTuple):
     def __repr__(self) -> str:
         """The value and its standard error, or the shape of a large parameter."""
         if np.size(self.value) > MOST_ELEMENTS:
-            return f"float32 {list(np.shape(self.value))}"
+            return f"{np.asarray(self.value).dtype} {list(np.shape(self.value))}"
         pairs = zip(np.ravel(self.value), np.ravel(self.standard_error), strict=True)
         words = [plus_minus(float(value), float(error)) for value, error in pairs]
         return words[0] if not np.shape(self.value) else f"[{', '.join(words)}]"

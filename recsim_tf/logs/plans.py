@@ -64,9 +64,8 @@ class SessionPlan:
     Each simulated session follows a session of the log. Its user begins with the logged initial
     draws; missing ones are drawn, see `logged_users`. Its candidates are those of the log, if a
     table of candidates was read, see `Logged`. It ends at the step at which the log would have cut
-    it, see `Cuts`, if the user stays until then. A log without departures is not cut before its
-    longest session, unless users cannot leave in the model: then each session has its logged
-    length.
+    it, see `Cuts`, if the user stays until then. If users cannot leave in the model, each session
+    has its logged length.
 
     Args:
       simulator: the model of the users.
@@ -82,6 +81,9 @@ class SessionPlan:
       row: int64 [B], the session of the log that each simulated session follows.
       ends: the ends of the simulated sessions.
       num_steps: number of steps T of the longest session.
+
+    Raises:
+      ValueError: if users can leave in the model, and the log does not say whether they left.
     """
 
     def __init__(
@@ -99,14 +101,15 @@ class SessionPlan:
             self.row = np.sort(generator.choice(number, num_sessions, replace=False))
         self.num_steps = log.max_length
         self._model, self.simulator = simulator, following(simulator, log)
-        ends, last_day, self._users = _read(log, self.row)
+        can_leave = users_leave(simulator)
+        ends, last_day, self._users = _read(log, self.row, can_leave)
         self._place = self.row if isinstance(log, Log) else np.arange(len(self.row)) % number
         if simulator.documents.shared or not _has_initial(simulator, self._users):
             self._users = self._users._replace(initial=())
         if not given_session:
             self._users = self._users._replace(response=())
         last = ends.length
-        if users_leave(simulator):
+        if can_leave:
             cuts, seeds = Cuts(ends, last_day), random.split_seed(seed, max(copies, 2))
             last = np.concatenate([cuts.draw(copy_seed) for copy_seed in seeds[:copies]])
         else:
@@ -149,17 +152,17 @@ class SessionPlan:
         return logged_users(simulator, self._users, num_users, seed, place)
 
 
-def _read(log: Sessions, row: np.ndarray) -> tuple[Log, np.ndarray | None, Log]:
-    """The lengths and departures of all sessions, their windows, see `windows`, and the sessions
-    that are followed: the log itself, or those at `row`, int [B], in [0, S), of the pieces of a
-    stream. So memory does not grow with a stream.
+def _read(log: Sessions, row: np.ndarray, can_leave: bool) -> tuple[Log, np.ndarray | None, Log]:
+    """The lengths of all sessions, their departures if users can leave, their windows, see
+    `windows`, and the sessions that are followed: the log itself, or those at `row`, int [B], in
+    [0, S), of the pieces of a stream. So memory does not grow with a stream.
     """
     departed, last_day, followed = [], [], []
     start, rows = 0, np.unique(row)
     for piece in log.pieces():
         number, days = piece.num_sessions, windows(piece)
-        has_departed = not isinstance(piece.departed, tuple)
-        departed.append(piece.departed if has_departed else np.ones(number, bool))
+        if can_leave:
+            departed.append(piece.require("a model of logged sessions", "departed").departed)
         last_day.append(np.full(number, np.inf) if days is None else days)
         if isinstance(log, Log):
             followed.append(log)
@@ -170,7 +173,7 @@ def _read(log: Sessions, row: np.ndarray) -> tuple[Log, np.ndarray | None, Log]:
     length, days = np.concatenate(log.lengths), np.concatenate(last_day)
     # Only the shape of `shown` is read.
     shown = np.broadcast_to(True, [len(length), log.max_length, 1])
-    ends = Log(length=length, departed=np.concatenate(departed), shown=shown)
+    ends = Log(length=length, departed=np.concatenate(departed) if can_leave else (), shown=shown)
     return ends, None if np.isinf(days).all() else days, _joined(followed)
 
 

@@ -12,16 +12,14 @@ _LEAST_SKEWNESS = 1e-6
 
 
 def plus_minus(value: float, error: float) -> str:
-    """A number and its standard error, such as "5.02 ± 0.03": to the first digit of the error, or
-    to the second where the first is 1. A number without an error has five digits.
+    """A number and its standard error, such as "5.02 ± 0.03": to the first digit of the rounded
+    error, or to the second where the first is 1. A number without an error has five digits.
     """
     if not (math.isfinite(value) and math.isfinite(error) and error > 0):
         return f"{value:.5g}"
-    place = math.floor(math.log10(error))
-    # An error of 0.0996 is 0.10.
-    if f"{error:.0e}"[0] == "1":
-        place = math.floor(math.log10(float(f"{error:.1e}"))) - 1
-    return f"{value:.{max(-place, 0)}f} ± {error:.{max(-place, 0)}f}"
+    mantissa, exponent = f"{error:.1e}".split("e")
+    digits = max(0, (float(mantissa) < 2) - int(exponent))
+    return f"{value:.{digits}f} ± {error:.{digits}f}"
 
 
 class Mean(NamedTuple):

@@ -290,6 +290,16 @@ def test_faults_are_told_as_in_eager_steps(simulator):
     assert_refused(lambda: rollout(checked, policy), "slate must hold candidate positions")
 
 
+def test_the_method_at_fault_is_named():
+    class Faulty(Clickers):
+        def departure(self, state):
+            return state[:, 0] > 0  # A state has a number for each user alone.
+
+    faulty = recsim_tf.Simulator(Faulty(), Numbers(), 2, 4)
+    with pytest.raises(ValueError, match=r"Faulty\.departure"):
+        rollout(faulty, policies.random_policy(faulty))
+
+
 def test_a_copy_of_a_simulator_simulates(simulator):
     policy = policies.random_policy(simulator)
     first = rollout(simulator, policy)

@@ -211,9 +211,15 @@ def test_users_who_leave_are_not_cut_before(log):
     simulator = simulator_of(leave=True)
     cut = SessionPlan(simulator, log, 5)
     np.testing.assert_array_equal(cut.ends.last, log.length)
-    # Where the log does not say who left, only its longest session ends the others.
-    unknown = SessionPlan(simulator, log._replace(departed=()), 5)
-    np.testing.assert_array_equal(unknown.ends.last, [5] * 5)
+
+
+def test_a_log_without_departures_is_followed_where_users_cannot_leave(log):
+    unknown = log._replace(departed=())
+    np.testing.assert_array_equal(SessionPlan(simulator_of(), unknown, 5).ends.last, log.length)
+    stream = logs.LogStream(lambda: (unknown.take([0, 1]), unknown.take([2, 3, 4])))
+    for each in (unknown, stream):
+        with pytest.raises(ValueError, match="a model of logged sessions needs a log with departu"):
+            SessionPlan(simulator_of(leave=True), each, 5)
 
 
 def test_a_part_of_a_large_log_is_followed(log):

@@ -59,9 +59,9 @@ def test_each_gap_is_a_line(checkout, file, old, new, reason):
     text = (checkout / file).read_text()
     assert old in text
     (checkout / file).write_text(text.replace(old, new))
-    found = reasons(checkout)
-    assert any(reason in line for line in found), found
-    assert all("\n" not in line for line in found)
+    lines = reasons(checkout)
+    assert any(reason in line for line in lines), lines
+    assert all("\n" not in line for line in lines)
 
 
 def test_the_wheel_has_what_git_tracks_and_nothing_else(tmp_path):

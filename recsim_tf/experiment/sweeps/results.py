@@ -157,7 +157,10 @@ class SweepResult(NamedTuple):
                 "interval from": estimate.low,
                 "interval to": estimate.high,
                 "statistic": estimate.method,
-                **{label(name): result.mean(name) for name in self.shown},
+                **{
+                    label(name) if name in MEASURES else name: result.mean(name)
+                    for name in self.shown
+                },
             }
             rows.append(row)
         return frame(rows)

@@ -15,6 +15,7 @@ from recsim_tf.agents.slate_q import SlateQTargets, create_slate_q
 from recsim_tf.evaluation import Evaluation
 from recsim_tf.policies import PlackettLucePolicy
 from recsim_tf.training import Training
+from tests.worlds.clicks import clicks
 
 
 class Products(keras.layers.Layer):
@@ -40,31 +41,54 @@ class Values(keras.Model):
         return self._items(observation), self._no_click(observation.user)[:, 0]
 
 
+class DocumentValues(keras.Model):
+    """Values of items and of no click where a document is a number."""
+
+    def __init__(self, spec):
+        super().__init__()
+        self._items, self._no_click = keras.layers.Dense(1), keras.layers.Dense(1)
+        self._dropout = keras.layers.Dropout(0.1)  # It has the state of a random generator.
+
+    def call(self, observation):
+        documents = observation.documents[..., tf.newaxis]
+        no_click = self._no_click(observation.user[:, tf.newaxis])
+        return self._items(self._dropout(documents))[..., 0], no_click[:, 0]
+
+
 class StateValues(tf.Module):
     """Values of states, as a module of TensorFlow."""
 
     def __init__(self, spec):
         super().__init__()
-        self._weights = tf.Variable(tf.zeros([spec.user.shape[0]]))
+        self.weights = tf.Variable(tf.zeros([spec.user.shape[0]]))
 
     def __call__(self, observation):
-        return tf.linalg.matvec(observation.user, self._weights)
+        return tf.linalg.matvec(observation.user, self.weights)
 
 
+# The documents of the first are observed as kinds, those of the second as features.
 _SIMULATOR = recsim_tf.interest_evolution(slate_size=2, num_candidates=5)
+_CLICKS = clicks(num_candidates=5)
 _SLATE_Q = functools.partial(
     create_slate_q, network=Values, targets=SlateQTargets(num_steps=5, update_period=2)
 )
 _REINFORCE = functools.partial(create_reinforce, actor_network=Products, value_network=StateValues)
 
 
-def _training(agent):
-    return Training(_SIMULATOR, agent, num_users=8)
+def _training(agent, simulator=_SIMULATOR):
+    return Training(simulator, agent, num_users=8)
 
 
-@pytest.mark.parametrize("agent", [_SLATE_Q, _REINFORCE])
-def test_agents_learn_with_models_of_keras_3_and_are_restored(agent, tmp_path):
-    training = _training(agent)
+@pytest.mark.parametrize(
+    ("simulator", "agent"),
+    [
+        (_SIMULATOR, _SLATE_Q),
+        (_SIMULATOR, _REINFORCE),
+        (_CLICKS, functools.partial(_SLATE_Q, network=DocumentValues)),
+    ],
+)
+def test_agents_learn_with_models_of_keras_3_and_are_restored(simulator, agent, tmp_path):
+    training = _training(agent, simulator)
     training.run(22)
     before = [variable.numpy() for variable in training.agent.trainable_variables]
     training.run(3)
@@ -72,7 +96,7 @@ def test_agents_learn_with_models_of_keras_3_and_are_restored(agent, tmp_path):
     assert len(after) >= 4
     assert all(np.any(old != new) for old, new in zip(before, after, strict=True))
     training.save(tmp_path / "trained")
-    restored = _training(agent)
+    restored = _training(agent, simulator)
     restored.run(1)
     restored.restore(tmp_path / "trained")
     for old, new in zip(after, restored.agent.trainable_variables, strict=True):
